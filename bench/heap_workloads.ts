@@ -1,0 +1,315 @@
+/**
+ * The workloads on a heap of this project, through its public face, as a language runtime would use it:
+ * `collect: "malloc"`, so that a collection may run inside any allocation, and everything that has to
+ * survive one is rooted.
+ *
+ * Roots cost no frame here. What lives through a batch hangs from a global, and a tree is built from the
+ * top: each node is linked into its parent, which is reachable already, before the next allocation. The
+ * block that an allocation returns is always kept by the collection it causes.
+ *
+ * @module
+ */
+
+import { main as command } from "../cli.ts";
+import { FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../mod.ts";
+import type { Prepare, Prepared } from "./measure.ts";
+import { makeGraph, randomBelow, type Workload } from "./workloads.ts";
+
+const MOST_PIECE_BYTES = 2 ** 30;
+const WORD_BYTES = 8;
+
+/** Makes a workload ready on a heap of its own, or returns null where its trace is not there. */
+export const prepareHeap: Prepare = (workload) => {
+  if (workload.kind === "replay") return replay(workload);
+  const heap = new GoHeap({ platform: "linux/amd64", collect: "malloc", gcPercent: -1 });
+  addBallast(heap, workload.ballastBytes);
+  addGraph(heap, workload);
+  const run = runOf(heap, workload);
+  heap.GC();
+  heap.SetGCPercent(workload.gcPercent);
+  return { ...run, dispose: () => heap[Symbol.dispose]() };
+};
+
+type Run = Pick<Prepared, "before" | "batch">;
+
+function runOf(heap: GoHeap, workload: Workload): Run {
+  const { kind, operations, sizes: [bytes] } = workload;
+  switch (kind) {
+    case "malloc":
+    case "mallocAmongLive":
+      return { batch: mallocOf(heap, workload) };
+    case "newobject":
+      return { batch: newobjects(heap, operations) };
+    case "collect":
+      return { batch: () => collect(heap) };
+    case "trees":
+      return { batch: () => new Trees(heap).run(workload.depth) };
+    case "finalizerClear":
+      return { batch: finalizerClear(heap, workload.liveObjects) };
+    case "finalizerRun":
+      return { batch: finalizerRun(heap, operations) };
+    case "persistentalloc":
+      return { batch: () => persistentallocs(heap, bytes, operations) };
+    case "findObject":
+      return { batch: findObjects(heap, workload) };
+    case "refill":
+      return refill(heap, workload);
+    case "sweep":
+      return sweep(heap, workload);
+    case "replay":
+      throw new Error("a replay makes its own heap");
+  }
+}
+
+/** Keeps so many bytes of noscan memory live, in blocks of at most 1 GiB that are never written to. */
+function addBallast(heap: GoHeap, ballastBytes: number): void {
+  const pieces = Math.ceil(ballastBytes / MOST_PIECE_BYTES);
+  const table = newTable(heap, pieces);
+  for (let i = 0; i < pieces; i++) {
+    const bytes = Math.min(MOST_PIECE_BYTES, ballastBytes - i * MOST_PIECE_BYTES);
+    heap.storePointer(table + i * WORD_BYTES, heap.mallocgc(bytes, null, FlagNoScan));
+  }
+}
+
+/** A table of pointers in the heap, held by a global. */
+function newTable(heap: GoHeap, entries: number): Pointer {
+  const table = heap.newarray(heap.types.unsafePointer, entries);
+  heap.storePointer(heap.global(heap.types.unsafePointer), table);
+  return table;
+}
+
+function pointersType(heap: GoHeap, bytes: number): GoType {
+  return heap.types.array(heap.types.unsafePointer, bytes / WORD_BYTES);
+}
+
+function nodeType(heap: GoHeap): GoType {
+  const { types } = heap;
+  const pointer = types.unsafePointer;
+  return types.struct("node", { left: pointer, right: pointer, x: types.uint64, y: types.uint64 });
+}
+
+function addGraph(heap: GoHeap, { graph, liveObjects, sizes, seed }: Workload): void {
+  if (graph === "none") return;
+  if (graph === "buffers") {
+    const table = newTable(heap, liveObjects);
+    for (let i = 0; i < liveObjects; i++) {
+      heap.storePointer(table + i * WORD_BYTES, heap.mallocgc(sizes[0], null, FlagNoScan));
+    }
+    return;
+  }
+  const { left, right } = makeGraph(graph, liveObjects, seed);
+  const nodes = newNodes(heap, liveObjects);
+  for (let i = 0; i < liveObjects; i++) {
+    if (left[i] >= 0) heap.storePointer(nodes[i], nodes[left[i]]);
+    if (right[i] >= 0) heap.storePointer(nodes[i] + WORD_BYTES, nodes[right[i]]);
+  }
+  heap.storePointer(heap.global(heap.types.unsafePointer), nodes[0]);
+}
+
+function newNodes(heap: GoHeap, n: number): Float64Array {
+  const type = nodeType(heap);
+  const nodes = new Float64Array(n);
+  for (let i = 0; i < n; i++) nodes[i] = heap.newobject(type);
+  return nodes;
+}
+
+function collect(heap: GoHeap): number {
+  heap.GC();
+  return 0;
+}
+
+function mallocOf(heap: GoHeap, { operations, sizes, pointers }: Workload): () => number {
+  const [bytes, second, third] = sizes;
+  if (sizes.length === 3) {
+    return () => {
+      let last = 0;
+      for (let i = 0; i < operations; i += 3) {
+        last = heap.mallocgc(bytes, null, FlagNoScan);
+        last = heap.mallocgc(second, null, FlagNoScan);
+        last = heap.mallocgc(third, null, FlagNoScan);
+      }
+      return last;
+    };
+  }
+  const type = pointers ? pointersType(heap, bytes) : null;
+  const flags = pointers ? 0 : FlagNoScan;
+  return () => {
+    let last = 0;
+    for (let i = 0; i < operations; i++) last = heap.mallocgc(bytes, type, flags);
+    return last;
+  };
+}
+
+function newobjects(heap: GoHeap, operations: number): () => number {
+  const { types } = heap;
+  const type = types.struct("entry", {
+    next: types.unsafePointer,
+    previous: types.unsafePointer,
+    key: types.int64,
+    value: types.int64,
+  });
+  return () => {
+    let last = 0;
+    for (let i = 0; i < operations; i++) last = heap.newobject(type);
+    return last;
+  };
+}
+
+/** The benchmark game's shape; trees are built from the top, as in every program here. */
+class Trees {
+  readonly #heap: GoHeap;
+  readonly #type: GoType;
+  readonly #root: Pointer;
+  readonly #longerRoot: Pointer;
+
+  constructor(heap: GoHeap) {
+    const { unsafePointer: pointer } = heap.types;
+    this.#heap = heap;
+    this.#type = heap.types.struct("tree", { left: pointer, right: pointer });
+    this.#root = heap.global(pointer);
+    this.#longerRoot = heap.global(pointer);
+  }
+
+  run(depth: number): number {
+    const least = 4;
+    let nodes = this.#count(this.#build(depth + 1, this.#root));
+    const longer = this.#build(depth, this.#longerRoot);
+    for (let d = least; d <= depth; d += 2) {
+      const trees = 2 ** (depth - d + least);
+      for (let i = 0; i < trees; i++) nodes += this.#count(this.#build(d, this.#root));
+    }
+    return nodes + this.#count(longer);
+  }
+
+  #build(depth: number, root: Pointer): Pointer {
+    const tree = this.#heap.newobject(this.#type);
+    this.#heap.storePointer(root, tree);
+    this.#fill(tree, depth);
+    return tree;
+  }
+
+  #fill(tree: Pointer, depth: number): void {
+    if (depth === 0) return;
+    const heap = this.#heap;
+    const left = heap.newobject(this.#type);
+    heap.storePointer(tree, left);
+    this.#fill(left, depth - 1);
+    const right = heap.newobject(this.#type);
+    heap.storePointer(tree + WORD_BYTES, right);
+    this.#fill(right, depth - 1);
+  }
+
+  #count(tree: Pointer): number {
+    const left = this.#heap.loadPointer(tree);
+    if (left === 0) return 1;
+    return 1 + this.#count(left) + this.#count(this.#heap.loadPointer(tree + WORD_BYTES));
+  }
+}
+
+function finalizerTypes(heap: GoHeap): { object: GoType; pointer: GoType; finalizer: GoType } {
+  const { types } = heap;
+  const object = types.array(types.uint8, 16);
+  const pointer = types.pointer(object);
+  return { object, pointer, finalizer: types.func([pointer], []) };
+}
+
+function finalizerClear(heap: GoHeap, objects: number): () => number {
+  const { object, pointer, finalizer } = finalizerTypes(heap);
+  const table = newTable(heap, objects);
+  const live = new Float64Array(objects).map(() => heap.newobject(object));
+  live.forEach((p, i) => heap.storePointer(table + i * WORD_BYTES, p));
+  const nothing = { type: finalizer, data: () => {} };
+  return () => {
+    for (const data of live) heap.SetFinalizer({ type: pointer, data }, nothing);
+    for (const data of live) heap.SetFinalizer({ type: pointer, data }, null);
+    return objects;
+  };
+}
+
+function finalizerRun(heap: GoHeap, objects: number): () => number {
+  const { object, pointer, finalizer } = finalizerTypes(heap);
+  let ran = 0;
+  const counting = { type: finalizer, data: () => void ran++ };
+  return () => {
+    ran = 0;
+    for (let i = 0; i < objects; i++) {
+      heap.SetFinalizer({ type: pointer, data: heap.newobject(object) }, counting);
+    }
+    heap.GC();
+    heap.runFinalizers();
+    if (ran !== objects) throw new Error(`${ran} finalizers of ${objects} ran`);
+    return ran;
+  };
+}
+
+function persistentallocs(heap: GoHeap, bytes: number, operations: number): number {
+  let last = 0;
+  for (let i = 0; i < operations; i++) last = heap.persistentalloc(bytes, 8, "other_sys");
+  return last;
+}
+
+function findObjects(heap: GoHeap, workload: Workload): () => number {
+  const { liveObjects, operations, sizes, seed } = workload;
+  const nodes = newNodes(heap, liveObjects);
+  const table = newTable(heap, liveObjects);
+  nodes.forEach((p, i) => heap.storePointer(table + i * WORD_BYTES, p));
+  const below = randomBelow(seed);
+  const pointers = nodes.map(() => nodes[below(liveObjects)] + below(sizes[0]));
+  return () => {
+    let found = 0;
+    for (let i = 0; i < operations; i++) {
+      found += heap.findObject(pointers[i % liveObjects])?.size ?? 0;
+    }
+    if (found !== operations * sizes[0]) throw new Error(`found ${found} bytes`);
+    return found;
+  };
+}
+
+/** One of the two blocks of each span is kept, so that each allocation must refill the cache. */
+function refill(heap: GoHeap, { liveObjects, operations, sizes: [bytes] }: Workload): Run {
+  const flags = FlagNoScan | FlagNoZero;
+  const kept = newTable(heap, liveObjects);
+  for (let i = 0; i < liveObjects; i++) {
+    heap.storePointer(kept + i * WORD_BYTES, heap.mallocgc(bytes, null, flags));
+    heap.mallocgc(bytes, null, flags);
+  }
+  return {
+    before: () => heap.GC(),
+    batch(): number {
+      let last = 0;
+      for (let i = 0; i < operations; i++) last = heap.mallocgc(bytes, null, flags);
+      return last;
+    },
+  };
+}
+
+function sweep(heap: GoHeap, { liveObjects, sizes: [bytes] }: Workload): Run {
+  const type = pointersType(heap, bytes);
+  return {
+    before(): void {
+      for (let i = 0; i < liveObjects; i++) heap.mallocgc(bytes, type, 0);
+    },
+    batch: () => collect(heap),
+  };
+}
+
+/** The command itself, from the gzip file to the JSON report: a heap is made and given back each time. */
+function replay({ trace }: Workload): Prepared | null {
+  const file = new URL(`../${trace}`, import.meta.url);
+  try {
+    Deno.statSync(file);
+  } catch {
+    return null;
+  }
+  const args = ["replay", "--json", decodeURIComponent(file.pathname)];
+  return {
+    async batch(): Promise<number> {
+      let output = "";
+      const out = (text: string) => void (output += text);
+      const exitCode = await command(args, { out, err: out, isBold: false, hasProgress: false });
+      if (exitCode !== 0) throw new Error(`replay failed: ${output}`);
+      return output.length;
+    },
+    dispose(): void {},
+  };
+}

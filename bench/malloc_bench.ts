@@ -1,0 +1,3 @@
+import { registerSuite } from "./suite.ts";
+
+registerSuite("malloc");

@@ -1,0 +1,164 @@
+/**
+ * The finalizer queue: what sweeping found unreachable and is to be finalized, in the order in which it
+ * will be.
+ *
+ * Entries lie in blocks of 4096 bytes of persistent memory, 101 to a block on 8-byte words. A new block is
+ * put in front of the list, and whoever runs the finalizers takes the whole list and begins at the front:
+ * of 300 queued in one collection, those from 202 on run first, then 101 to 201, then 0 to 100.
+ *
+ * ```
+ *   block, in 8-byte units   │ NEXT │ ALL_NEXT │ COUNT │ entry 0 │ entry 1 │ ... │ entry 100 │
+ *   entry, five units        │ DATA + 1 │ ARGUMENT │ RESULT_BYTES │ (types: at the side, by DATA)  │
+ *
+ *   queue ──▶ block ──▶ block          filled, waiting
+ *   running ─▶ block ──▶ block         taken by the runner, entry NEXT_ENTRY is next
+ *   cache ──▶ block                    empty, used again
+ * ```
+ *
+ * All blocks are roots: an object is alive until its finalizer has been called.
+ *
+ * @module
+ */
+
+import type { PersistentMemory } from "../arena/persistent.ts";
+import { GC_SYS } from "../arena/stats.ts";
+import { Lock } from "../platform/lock.ts";
+import type { Memory } from "../platform/memory.ts";
+import type { Pointer } from "../platform/platform.ts";
+
+const BLOCK_BYTES = 4096;
+
+const NEXT = 0;
+const ALL_NEXT = 1;
+const COUNT = 2;
+const ENTRIES = 3;
+const ENTRY_UNITS = 5;
+/** Go's entry has five words, its block a header of 64 bytes less the room of one entry. */
+function entriesPerBlock(pointerBytes: number): number {
+  const headerBytes = pointerBytes === 8 ? 64 : 40;
+  return Math.floor((BLOCK_BYTES - headerBytes) / (5 * pointerBytes)) + 1;
+}
+
+const DATA = 0;
+const ARGUMENT = 1;
+const RESULT_BYTES = 2;
+
+/** A finalizer that is to be called. */
+export interface QueuedFinalizer {
+  /** The number of its function. */
+  readonly data: number;
+  /** The exact address it was set on. */
+  readonly argument: Pointer;
+}
+
+/** The queue of one heap. See the head of the module. */
+export class FinalizerQueue {
+  /** Called when something was queued. */
+  onQueued: () => void = () => {};
+  readonly #memory: Memory;
+  readonly #persistent: PersistentMemory;
+  readonly #capacity: number;
+  readonly #lock = new Lock();
+  #queue: Pointer = 0;
+  #running: Pointer = 0;
+  #nextEntry = 0;
+  #cache: Pointer = 0;
+  #all: Pointer = 0;
+
+  constructor(memory: Memory, persistent: PersistentMemory, pointerBytes: number) {
+    this.#memory = memory;
+    this.#persistent = persistent;
+    this.#capacity = Math.min(
+      entriesPerBlock(pointerBytes),
+      Math.floor((BLOCK_BYTES / 8 - ENTRIES) / ENTRY_UNITS),
+    );
+  }
+
+  /** Queues a finalizer; seeds' queuefinalizer. */
+  add(data: number, argument: Pointer, resultBytes: number): void {
+    this.#lock.lock();
+    try {
+      if (this.#queue === 0 || this.#get(this.#queue, COUNT) === this.#capacity) this.#addBlock();
+      const count = this.#get(this.#queue, COUNT);
+      const entry = ENTRIES + count * ENTRY_UNITS;
+      this.#set(this.#queue, entry + DATA, data + 1);
+      this.#set(this.#queue, entry + ARGUMENT, argument);
+      this.#set(this.#queue, entry + RESULT_BYTES, resultBytes);
+      this.#set(this.#queue, COUNT, count + 1);
+    } finally {
+      this.#lock.unlock();
+    }
+    this.onQueued();
+  }
+
+  /** Takes the next finalizer out of the queue; null if there is none. */
+  take(): QueuedFinalizer | null {
+    this.#lock.lock();
+    try {
+      if (this.#running === 0) {
+        this.#running = this.#queue;
+        this.#queue = 0;
+        this.#nextEntry = 0;
+      }
+      if (this.#running === 0) return null;
+      const block = this.#running;
+      const entry = ENTRIES + this.#nextEntry * ENTRY_UNITS;
+      const taken = {
+        data: this.#get(block, entry + DATA) - 1,
+        argument: this.#get(block, entry + ARGUMENT),
+      };
+      for (let unit = 0; unit < ENTRY_UNITS; unit++) this.#set(block, entry + unit, 0);
+      if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
+      return taken;
+    } finally {
+      this.#lock.unlock();
+    }
+  }
+
+  /** Whether nothing waits to be called. */
+  get isEmpty(): boolean {
+    return this.#queue === 0 && this.#running === 0;
+  }
+
+  /** Calls `visit` with every object that waits for its finalizer, and the number of the function. */
+  forEach(visit: (argument: Pointer, data: number) => void): void {
+    for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
+      for (let i = 0; i < this.#get(block, COUNT); i++) {
+        const entry = ENTRIES + i * ENTRY_UNITS;
+        const data = this.#get(block, entry + DATA);
+        if (data !== 0) visit(this.#get(block, entry + ARGUMENT), data - 1);
+      }
+    }
+  }
+
+  /** Puts an empty block in front of the queue. */
+  #addBlock(): void {
+    let block = this.#cache;
+    if (block === 0) {
+      block = this.#persistent.alloc(BLOCK_BYTES, 0, GC_SYS);
+      this.#set(block, ALL_NEXT, this.#all);
+      this.#all = block;
+    } else {
+      this.#cache = this.#get(block, NEXT);
+    }
+    this.#set(block, NEXT, this.#queue);
+    this.#queue = block;
+  }
+
+  /** Moves a block whose entries were all taken to the cache. */
+  #retire(block: Pointer): void {
+    this.#running = this.#get(block, NEXT);
+    this.#nextEntry = 0;
+    this.#set(block, COUNT, 0);
+    this.#set(block, NEXT, this.#cache);
+    this.#cache = block;
+  }
+
+  #get(block: Pointer, unit: number): number {
+    return this.#memory.f64[(block - this.#memory.base) / 8 + unit];
+  }
+
+  #set(block: Pointer, unit: number, value: number): void {
+    this.#memory.f64[(block - this.#memory.base) / 8 + unit] = value;
+  }
+}

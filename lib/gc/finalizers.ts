@@ -1,0 +1,250 @@
+/**
+ * Finalizers: functions that are called with an object when nothing else refers to it any more.
+ *
+ * The life of a finalizer:
+ *
+ * ```
+ *   SetFinalizer      a special on the object's span; what the object refers to is kept alive for the call
+ *   sweep             the object was not marked: the special goes, the finalizer is queued, and the object
+ *                     is marked once more, so that it and all it refers to live on for the call
+ *   run               the function gets the object; the queue forgets it
+ *   next collection   the object is freed, unless the function made it reachable again
+ * ```
+ *
+ * So of a chain A, B, C with finalizers each collection runs one, and of a cycle with a finalizer none ever
+ * runs: what a finalizer could be called with is kept alive by the others.
+ *
+ * All finalizers run one after another. An error that one throws does not stop the next.
+ *
+ * @module
+ */
+
+import type { Arena } from "../arena/arena.ts";
+import type { ProgramImage } from "../arena/program_image.ts";
+import { badArgument, GoThrow } from "../errors.ts";
+import type { Pointer } from "../platform/platform.ts";
+import { TINY_BYTES } from "../spans/size_classes.ts";
+import { type SpanTable, START } from "../spans/span_table.ts";
+import { isAssignableToFinalizerParameter } from "../types/assignable.ts";
+import { type GoType, Kind } from "../types/go_type.ts";
+import type { FinalizerQueue } from "./finalizer_queue.ts";
+import { KIND_FINALIZER, type Specials } from "./specials.ts";
+import type { Sweep } from "./sweep.ts";
+
+/** A value together with its type, as Go's `interface {}` holds it. */
+export interface Eface {
+  /** The value's type. */
+  readonly type: GoType;
+  /** The value: an address, or a function. */
+  // deno-lint-ignore ban-types -- a function with any parameters and results
+  readonly data: Pointer | Function;
+}
+
+/** What is known of a finalizer besides its place. */
+interface FinalizerRecord {
+  // deno-lint-ignore ban-types -- see Eface
+  readonly fn: Function | null;
+  readonly parameter: GoType;
+  readonly object: GoType;
+  readonly resultBytes: number;
+}
+
+/** Where an object is: what `findObject` finds. */
+export interface ObjectPlace {
+  /** The number of the first page of its span, counted from the arena's start. */
+  readonly span: number;
+  /** Its address. */
+  readonly base: Pointer;
+  /** The bytes of its block. */
+  readonly size: number;
+}
+
+/** The finalizers of one heap. See the head of the module. */
+export class Finalizers {
+  readonly #arena: Arena;
+  readonly #spans: SpanTable;
+  readonly #image: ProgramImage;
+  readonly #specials: Specials;
+  readonly #queue: FinalizerQueue;
+  readonly #sweep: Sweep;
+  readonly #typeOwner: object;
+  readonly #findObject: (p: Pointer) => ObjectPlace | null;
+  readonly #records: (FinalizerRecord | null)[] = [];
+  readonly #freeRecords: number[] = [];
+  #isRunning = false;
+  #isStarted = false;
+
+  constructor(parts: {
+    arena: Arena;
+    spans: SpanTable;
+    image: ProgramImage;
+    specials: Specials;
+    queue: FinalizerQueue;
+    sweep: Sweep;
+    typeOwner: object;
+    findObject: (p: Pointer) => ObjectPlace | null;
+  }) {
+    this.#arena = parts.arena;
+    this.#spans = parts.spans;
+    this.#image = parts.image;
+    this.#specials = parts.specials;
+    this.#queue = parts.queue;
+    this.#sweep = parts.sweep;
+    this.#typeOwner = parts.typeOwner;
+    this.#findObject = parts.findObject;
+  }
+
+  /** Sets or, with null, removes the finalizer of an object; seeds' SetFinalizer. */
+  setFinalizer(obj: Eface | null, finalizer: Eface | null): void {
+    const object = this.#checkObject(obj);
+    if (object === null) return;
+    const { place, p, type } = object;
+    const span = this.#arena.pageSpan[place.span];
+    if (p !== place.base && !mayBeInTinyBlock(type)) {
+      throw new GoThrow(
+        "runtime.SetFinalizer: pointer not at beginning of allocated block" +
+          ` (0x${p.toString(16)} in the block at 0x${place.base.toString(16)})`,
+      );
+    }
+    if (finalizer === null) {
+      this.#remove(span, p);
+      return;
+    }
+    const record = this.#checkFinalizer(type, finalizer);
+    this.#isStarted = true;
+    if (!this.#add(span, p, record)) {
+      throw new GoThrow("runtime.SetFinalizer: finalizer already set");
+    }
+  }
+
+  /** Calls everything that is queued, in order; returns how many, and throws the errors together. */
+  runAll(): number {
+    if (this.#isRunning) return 0;
+    const errors: unknown[] = [];
+    let ran = 0;
+    for (; this.#runNext((error) => errors.push(error)); ran++);
+    if (errors.length > 0) {
+      throw new AggregateError(errors, `${errors.length} of ${ran} finalizers threw an error`);
+    }
+    return ran;
+  }
+
+  /** Calls one finalizer, if one is queued, and reports its error as an uncaught one. */
+  runOne(): void {
+    if (!this.#isRunning) this.#runNext((error) => reportError(error));
+  }
+
+  /** Whether a finalizer was ever set, which in Go starts the goroutine that runs them. */
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  /** Queues the finalizer `data` for the object at `p`; called by the sweep. */
+  queue(data: number, p: Pointer): void {
+    this.#queue.add(data, p, this.#records[data]!.resultBytes);
+  }
+
+  #runNext(onError: (error: unknown) => void): boolean {
+    const next = this.#queue.take();
+    if (next === null) return false;
+    const { fn, parameter, object } = this.#records[next.data]!;
+    this.#freeRecord(next.data);
+    const isPointer = parameter.kind === Kind.Ptr;
+    this.#isRunning = true;
+    try {
+      if (fn === null) {
+        throw new GoThrow("invalid memory address or nil pointer dereference: nil finalizer");
+      }
+      fn(isPointer ? next.argument : { type: object, data: next.argument });
+    } catch (error) {
+      onError(error);
+    } finally {
+      this.#isRunning = false;
+    }
+    return true;
+  }
+
+  /** The object that SetFinalizer is about; null if it is one whose finalizers are ignored. */
+  #checkObject(obj: Eface | null): { place: ObjectPlace; p: Pointer; type: GoType } | null {
+    if (obj === null) throw new GoThrow("runtime.SetFinalizer: first argument is nil");
+    const { type, data } = obj;
+    if (type?.owner !== this.#typeOwner) {
+      badArgument("obj.type", type?.string ?? type, "a type of this heap's types");
+    }
+    if (type.kind !== Kind.Ptr) {
+      throw new GoThrow(`runtime.SetFinalizer: first argument is ${type.string}, not pointer`);
+    }
+    if (typeof data !== "number" || !Number.isInteger(data) || data < 0) {
+      badArgument("obj.data", data, "an address");
+    }
+    const place = this.#findObject(data);
+    if (place !== null) return { place, p: data, type };
+    if (data === this.#image.zeroBase || this.#image.isInData(data)) return null;
+    throw new GoThrow(
+      `runtime.SetFinalizer: pointer not in allocated block (0x${data.toString(16)})`,
+    );
+  }
+
+  #checkFinalizer(object: GoType, finalizer: Eface): FinalizerRecord {
+    const { type, data } = finalizer;
+    if (type?.owner !== this.#typeOwner) {
+      badArgument("finalizer.type", type?.string ?? type, "a type of this heap's types");
+    }
+    if (type.kind !== Kind.Func) {
+      throw new GoThrow(`runtime.SetFinalizer: second argument is ${type.string}, not a function`);
+    }
+    const parameter = type.params[0];
+    if (
+      type.variadic || type.params.length !== 1 ||
+      !isAssignableToFinalizerParameter(object, parameter)
+    ) {
+      throw new GoThrow(
+        `runtime.SetFinalizer: cannot pass ${object.string} to finalizer ${type.string}`,
+      );
+    }
+    if (typeof data !== "function" && data !== 0) {
+      badArgument("finalizer.data", data, "a function, or 0 for a nil function");
+    }
+    const fn = typeof data === "function" ? data : null;
+    return { fn, parameter, object, resultBytes: this.#resultBytes(type) };
+  }
+
+  /** Bytes that the function's results take in its frame, each at its alignment. */
+  #resultBytes(type: GoType): number {
+    let bytes = 0;
+    for (const { align, size } of type.results) bytes = Math.ceil(bytes / align) * align + size;
+    const { pointerBytes } = this.#arena.platform;
+    return Math.ceil(bytes / pointerBytes) * pointerBytes;
+  }
+
+  #add(span: number, p: Pointer, record: FinalizerRecord): boolean {
+    this.#sweep.ensureSwept(span);
+    const data = this.#freeRecords.pop() ?? this.#records.length;
+    this.#records[data] = record;
+    const added = this.#specials.add(span, this.#offset(span, p), KIND_FINALIZER, data);
+    if (!added) this.#freeRecord(data);
+    return added;
+  }
+
+  #remove(span: number, p: Pointer): void {
+    this.#sweep.ensureSwept(span);
+    const data = this.#specials.remove(span, this.#offset(span, p), KIND_FINALIZER);
+    if (data >= 0) this.#freeRecord(data);
+  }
+
+  /** The place of `p` in its span; in a large object it need not be kept exactly, there is one block. */
+  #offset(span: number, p: Pointer): number {
+    return p - this.#arena.pageAddress(this.#spans.ints[span + START]);
+  }
+
+  #freeRecord(data: number): void {
+    this.#records[data] = null;
+    this.#freeRecords.push(data);
+  }
+}
+
+/** An address inside a block may come from the tiny allocator if what it points to is small and flat. */
+function mayBeInTinyBlock(pointer: GoType): boolean {
+  const elem = pointer.elem;
+  return elem !== null && elem.pointerFree && elem.size < TINY_BYTES;
+}

@@ -1,0 +1,87 @@
+/**
+ * The pacer: when the next collection is due.
+ *
+ * After a collection, with everything that it found still counted as allocated,
+ *
+ *     next_gc = heap_alloc + heap_alloc * GOGC / 100
+ *
+ * and as sweeping finds garbage, every byte freed lowers next_gc by (GOGC + 100) / 100: once all is swept,
+ * next_gc is what survived times (1 + GOGC / 100). `minHeapBytes` is a floor under it; the seeds have none,
+ * so that their small programs collect every few hundred allocations.
+ *
+ * heap_alloc moves only when a thread's local count is added up, so a thread can allocate up to a span of
+ * each class before anybody notices. The allocator therefore looks at the trigger only where it takes the
+ * slow path, and everybody else who moves heap_alloc or next_gc calls {@linkcode Pacer.look}.
+ *
+ * @module
+ */
+
+import { HEAP_ALLOC, NEXT_GC } from "../arena/stats.ts";
+
+/** A bit of {@linkcode Attention}: a collection is due. */
+export const GC_DUE = 1;
+
+/**
+ * One int32 that the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
+ * allocations sets a bit, so that heaps which do not ask for it pay for one test in all.
+ */
+export class Attention {
+  readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+
+  set(bit: number): void {
+    this.ints[0] |= bit;
+  }
+
+  clear(bit: number): void {
+    this.ints[0] &= ~bit;
+  }
+}
+
+/** `bytes * percent / 100`, truncated, where the product may be above 2^53. */
+export function percentOf(bytes: number, percent: number): number {
+  const hundreds = Math.floor(bytes / 100);
+  return hundreds * percent + Math.floor(((bytes - hundreds * 100) * percent) / 100);
+}
+
+/** The pacer of one heap. See the head of the module. */
+export class Pacer {
+  /** GOGC; -1 turns the collector off, for `GC()` too. */
+  gcPercent: number;
+  /** The trigger is never below this, in bytes. */
+  readonly minHeapBytes: number;
+  readonly #stats: Float64Array;
+  readonly #attention: Attention;
+
+  constructor(gcPercent: number, minHeapBytes: number, stats: Float64Array, attention: Attention) {
+    this.gcPercent = gcPercent < 0 ? -1 : gcPercent;
+    this.minHeapBytes = minHeapBytes;
+    this.#stats = stats;
+    this.#attention = attention;
+  }
+
+  /** The trigger as it is in force, in bytes. */
+  get nextGC(): number {
+    return Math.max(this.#stats[NEXT_GC], this.minHeapBytes);
+  }
+
+  /** Whether a collection is due. */
+  get isDue(): boolean {
+    return this.#stats[HEAP_ALLOC] >= this.nextGC;
+  }
+
+  /** Has the next allocation ask for a collection if one is due. */
+  look(): void {
+    if (this.isDue && this.gcPercent >= 0) this.#attention.set(GC_DUE);
+  }
+
+  /** Sets the trigger after marking, when nothing is swept yet. */
+  aim(): void {
+    const heapAlloc = this.#stats[HEAP_ALLOC];
+    this.#stats[NEXT_GC] = heapAlloc + percentOf(heapAlloc, this.gcPercent);
+  }
+
+  /** Lowers the trigger: sweeping found `bytes` of garbage. */
+  swept(bytes: number): void {
+    this.#stats[NEXT_GC] -= percentOf(bytes, this.gcPercent + 100);
+  }
+}

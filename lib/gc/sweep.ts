@@ -1,0 +1,249 @@
+/**
+ * Sweeping: what was not marked becomes free.
+ *
+ * Nothing is swept when marking ends; only the heap's sweep generation goes up by two, and each span then
+ * shows by its own what is to be done with it:
+ *
+ * ```
+ *   span generation = heap generation - 2    to be swept
+ *                     heap generation - 1    some thread is sweeping it
+ *                     heap generation        swept
+ * ```
+ *
+ * A span is swept when somebody needs what it may hold (a cache its free blocks, the page heap its pages, a
+ * finalizer its place), or by a sweep in global order: all at once if the collection was an eager one, else
+ * before the next collection at the latest.
+ *
+ * Sweeping reads 32 blocks' marks at a time and touches no block: those that are neither marked nor free
+ * become free, and that is two int32 to write. Only specials are looked at one by one.
+ *
+ * @module
+ */
+
+import type { Arena } from "../arena/arena.ts";
+import { MARK_SHIFT } from "../arena/bitmap.ts";
+import { LARGE_FREE_BYTES, LARGE_FREES, SMALL_FREES } from "../arena/stats.ts";
+import { GoThrow } from "../errors.ts";
+import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
+import { type Cache, LOCAL_CACHE_ALLOC } from "../spans/cache.ts";
+import type { CentralLists } from "../spans/central.ts";
+import { blockBits, type FreeLists, lowestBit, popCount } from "../spans/free_list.ts";
+import type { PageHeap, Sweeper } from "../spans/page_heap.ts";
+import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
+import {
+  BLOCKS,
+  CLASS,
+  FREE_BLOCKS,
+  FRESH,
+  HEAP_SWEEPGEN,
+  IN_USE,
+  NEED_ZERO,
+  PAGES,
+  type SpanTable,
+  START,
+  STATE,
+  SWEEP_DONE,
+  SWEEP_POSITION,
+  SWEEP_RECORDS,
+  SWEEPGEN,
+} from "../spans/span_table.ts";
+import type { Pacer } from "./pacer.ts";
+import { KIND_FINALIZER, type Specials } from "./specials.ts";
+
+/** What the floor above lends to the sweep. */
+export interface SweepHooks {
+  /** Queues the finalizer `data` of the unreachable object at `p`. */
+  queueFinalizer(data: number, p: Pointer): void;
+  /** Called with each block that becomes free, if it is set. */
+  freed: ((p: Pointer, bytes: number) => void) | null;
+}
+
+/** The sweep of one heap. See the head of the module. */
+export class Sweep implements Sweeper {
+  /** Set when the heap is put together; see {@linkcode SweepHooks}. */
+  hooks!: SweepHooks;
+  readonly #arena: Arena;
+  readonly #spans: SpanTable;
+  readonly #freeLists: FreeLists;
+  readonly #central: CentralLists;
+  readonly #pageHeap: PageHeap;
+  readonly #cache: Cache;
+  readonly #specials: Specials;
+  readonly #pacer: Pacer;
+  readonly #stats: Float64Array;
+
+  constructor(parts: {
+    arena: Arena;
+    spans: SpanTable;
+    freeLists: FreeLists;
+    central: CentralLists;
+    pageHeap: PageHeap;
+    cache: Cache;
+    specials: Specials;
+    pacer: Pacer;
+    stats: Float64Array;
+  }) {
+    this.#arena = parts.arena;
+    this.#spans = parts.spans;
+    this.#freeLists = parts.freeLists;
+    this.#central = parts.central;
+    this.#pageHeap = parts.pageHeap;
+    this.#cache = parts.cache;
+    this.#specials = parts.specials;
+    this.#pacer = parts.pacer;
+    this.#stats = parts.stats;
+  }
+
+  /** Declares every span unswept: marking is done. */
+  begin(): void {
+    const { sweep } = this.#spans;
+    sweep[HEAP_SWEEPGEN] += 2;
+    sweep[SWEEP_DONE] = 0;
+    sweep[SWEEP_POSITION] = 0;
+    sweep[SWEEP_RECORDS] = this.#spans.made;
+  }
+
+  /** Sweeps all that is left; returns how many spans that were. */
+  finish(): number {
+    let swept = 0;
+    while (this.sweepOne() >= 0) swept++;
+    return swept;
+  }
+
+  /** Sweeps the next span that needs it; returns the pages it gave back, -1 if none is left. */
+  sweepOne(): number {
+    const { ints, sweep } = this.#spans;
+    const generation = sweep[HEAP_SWEEPGEN];
+    for (;;) {
+      const position = Atomics.add(sweep, SWEEP_POSITION, 1);
+      if (position >= sweep[SWEEP_RECORDS]) {
+        sweep[SWEEP_DONE] = 1;
+        return -1;
+      }
+      const span = this.#spans.handle(position);
+      if (ints[span + STATE] !== IN_USE) {
+        ints[span + SWEEPGEN] = generation;
+        continue;
+      }
+      if (!this.#pageHeap.claim(span, generation)) continue;
+      const pages = ints[span + PAGES];
+      return this.sweepSpan(span, false) ? pages : 0;
+    }
+  }
+
+  /** Sweeps `span` now if it was not yet. Seeds' MSpan_EnsureSwept. */
+  ensureSwept(span: number): void {
+    const generation = this.#spans.sweep[HEAP_SWEEPGEN];
+    if (this.#pageHeap.claim(span, generation)) this.sweepSpan(span, false);
+  }
+
+  /** Sweeps a span that this thread has claimed; true if the span went back to the page heap. */
+  sweepSpan(span: number, preserve: boolean): boolean {
+    const { ints, sweep } = this.#spans;
+    if (ints[span + STATE] !== IN_USE || ints[span + SWEEPGEN] !== sweep[HEAP_SWEEPGEN] - 1) {
+      throw new GoThrow(
+        `MSpan_Sweep: bad span state: page ${ints[span + START]}, state ${ints[span + STATE]}, ` +
+          `sweepgen ${ints[span + SWEEPGEN]}/${sweep[HEAP_SWEEPGEN]}`,
+      );
+    }
+    this.#freeLists.markChain(span);
+    if (this.#specials.has(span)) this.#sweepSpecials(span);
+    return ints[span + CLASS] === 0 ? this.#sweepLarge(span) : this.#sweepSmall(span, preserve);
+  }
+
+  /** Queues the finalizers of unmarked blocks and marks those blocks: they live on for the call. */
+  #sweepSpecials(span: number): void {
+    const { ints } = this.#spans;
+    const { marks } = this.#arena.bitmap;
+    const size = this.#blockBytes(span);
+    const address = this.#arena.pageAddress(ints[span + START]);
+    for (const { offset, kind, data } of this.#specials.list(span)) {
+      const block = Math.floor(offset / size);
+      const at = (ints[span + START] << MARK_SHIFT) + ((block >>> 5) << 1);
+      if ((marks[at] & (1 << (block & 31))) !== 0) continue;
+      this.#specials.remove(span, offset, kind);
+      if (kind !== KIND_FINALIZER) continue;
+      marks[at] |= 1 << (block & 31);
+      this.hooks.queueFinalizer(data, address + offset);
+    }
+  }
+
+  #sweepSmall(span: number, preserve: boolean): boolean {
+    const { ints, sweep } = this.#spans;
+    const { marks } = this.#arena.bitmap;
+    const blocks = ints[span + BLOCKS];
+    const first = ints[span + START] << MARK_SHIFT;
+    const end = first + (((blocks + 31) >> 5) << 1);
+    let freed = 0;
+    let listed = 0;
+    for (let at = first, word = 0; at < end; at += 2, word++) {
+      const dead = ~(marks[at] | marks[at + 1]) & blockBits(word, blocks);
+      if (dead !== 0) freed += popCount(dead);
+      listed |= marks[at + 1];
+    }
+    if (freed === 0) {
+      for (let at = first; at < end; at += 2) marks[at] = 0;
+      Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN]);
+      return false;
+    }
+    if (this.hooks.freed !== null) this.#traceDead(span, this.hooks.freed);
+
+    const freeBefore = ints[span + FREE_BLOCKS];
+    // The blocks freed now go before those that were free; if all are, the list is of no more use.
+    const goesBack = !preserve && freeBefore + freed === blocks;
+    if (listed !== 0 && !goesBack) this.#freeLists.chainBitmapPart(span);
+    for (let at = first, word = 0; at < end; at += 2, word++) {
+      marks[at + 1] = ~(marks[at] | marks[at + 1]) & blockBits(word, blocks);
+      marks[at] = 0;
+    }
+    ints[span + FRESH] = 0;
+    ints[span + FREE_BLOCKS] = freeBefore + freed;
+    const cls = ints[span + CLASS];
+    const bytes = freed * CLASS_TO_SIZE[cls];
+    this.#stats[SMALL_FREES + cls] += freed;
+    this.#cache.floats[LOCAL_CACHE_ALLOC] -= bytes;
+    this.#pacer.swept(bytes);
+    return this.#central.freeSpan(span, freeBefore, preserve);
+  }
+
+  #sweepLarge(span: number): boolean {
+    const { ints, sweep } = this.#spans;
+    const { marks } = this.#arena.bitmap;
+    const at = ints[span + START] << MARK_SHIFT;
+    const isMarked = marks[at] !== 0;
+    marks[at] = 0;
+    // Before the span goes back: whoever takes it next must not find it unswept.
+    Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN]);
+    if (isMarked) return false;
+
+    const bytes = ints[span + PAGES] * PAGE_BYTES;
+    this.hooks.freed?.(this.#arena.pageAddress(ints[span + START]), bytes);
+    ints[span + NEED_ZERO] = 1;
+    this.#pageHeap.free(span, true);
+    this.#stats[LARGE_FREES]++;
+    this.#stats[LARGE_FREE_BYTES] += bytes;
+    this.#pacer.swept(bytes);
+    return true;
+  }
+
+  #traceDead(span: number, freed: (p: Pointer, bytes: number) => void): void {
+    const { ints } = this.#spans;
+    const { marks } = this.#arena.bitmap;
+    const size = this.#blockBytes(span);
+    const first = ints[span + START] << MARK_SHIFT;
+    const address = this.#arena.pageAddress(ints[span + START]);
+    for (let word = 0; word << 5 < ints[span + BLOCKS]; word++) {
+      const live = marks[first + (word << 1)] | marks[first + (word << 1) + 1];
+      for (let dead = ~live & blockBits(word, ints[span + BLOCKS]); dead !== 0; dead &= dead - 1) {
+        freed(address + ((word << 5) + lowestBit(dead)) * size, size);
+      }
+    }
+  }
+
+  #blockBytes(span: number): number {
+    const { ints } = this.#spans;
+    return ints[span + CLASS] === 0
+      ? ints[span + PAGES] * PAGE_BYTES
+      : CLASS_TO_SIZE[ints[span + CLASS]];
+  }
+}

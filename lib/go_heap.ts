@@ -1,0 +1,513 @@
+/**
+ * GoHeap: the parts of a heap, put together. Each public method is a door to one of them.
+ *
+ * ```
+ *              malloc ──────────────┐              collector ── marker ── roots
+ *                │                  │                  │            finalizers
+ *   cache ── central lists ── page heap ◀── sweep ─────┘
+ *                └──────── arena (memory, bitmap, page tables) ── address space
+ * ```
+ *
+ * Where a lower part has to call a higher one (an allocation starts a collection, the page heap wants spans
+ * swept), it is given a function here.
+ *
+ * @module
+ */
+
+import { Arena } from "./arena/arena.ts";
+import { FixAlloc } from "./arena/fix_alloc.ts";
+import { PersistentMemory } from "./arena/persistent.ts";
+import { ProgramImage } from "./arena/program_image.ts";
+import { makeStats, MCACHE_SYS, type SysStat, sysStat } from "./arena/stats.ts";
+import { badArgument, GoThrow, requireInteger } from "./errors.ts";
+import { Frame, Ref } from "./frame.ts";
+import { Collector } from "./gc/collector.ts";
+import { FinalizerQueue } from "./gc/finalizer_queue.ts";
+import { type Eface, Finalizers, type ObjectPlace } from "./gc/finalizers.ts";
+import { Marker } from "./gc/marker.ts";
+import { Attention, Pacer } from "./gc/pacer.ts";
+import { Roots } from "./gc/roots.ts";
+import { Specials } from "./gc/specials.ts";
+import { Sweep } from "./gc/sweep.ts";
+import { gctraceLine } from "./inspect/gctrace.ts";
+import type { HeapParts } from "./inspect/heap_parts.ts";
+import { GO_CACHE_BYTES, type MemStats, readMemStats } from "./inspect/mem_stats.ts";
+import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
+import { verify } from "./inspect/verify.ts";
+import { Lookup } from "./lookup.ts";
+import { Malloc } from "./malloc.ts";
+import { MemoryAccess } from "./memory_access.ts";
+import {
+  type CheckedOptions,
+  checkGCPercent,
+  checkOptions,
+  type GoHeapOptions,
+} from "./options.ts";
+import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
+import type { Platform, Pointer } from "./platform/platform.ts";
+import { Cache } from "./spans/cache.ts";
+import { CentralLists } from "./spans/central.ts";
+import { FreeLists } from "./spans/free_list.ts";
+import { PageHeap } from "./spans/page_heap.ts";
+import { NUM_SIZE_CLASSES, roundupsize } from "./spans/size_classes.ts";
+import { SpanTable } from "./spans/span_table.ts";
+import type { GoType } from "./types/go_type.ts";
+import { TypeTable } from "./types/type_table.ts";
+
+const POISON = 0xdb;
+
+/** The inside of a heap, for tests and tools of this project; nothing of it is public. */
+export let partsOf: (heap: GoHeap) => HeapParts;
+
+/**
+ * A heap with Go's allocator and garbage collector, in memory that the program owns.
+ *
+ * @example A linked list that survives, and garbage that does not
+ * ```ts
+ * import { GoHeap } from "@goheap/goheap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using heap = new GoHeap();
+ * const { types } = heap;
+ * const node = types.struct("main.Node", (self) => ({ next: types.pointer(self), value: types.int64 }));
+ *
+ * const list = heap.global(types.pointer(node)); // a root
+ * for (let i = 0; i < 1000; i++) {
+ *   const p = heap.newobject(node);
+ *   heap.storePointer(p, heap.loadPointer(list));
+ *   heap.storePointer(list, p);
+ *   heap.newobject(node); // nobody keeps this one
+ * }
+ * heap.GC();
+ * assertEquals(heap.ReadMemStats().HeapObjects, 1000);
+ * ```
+ */
+export class GoHeap {
+  /** The platform whose addresses and layouts the heap has. */
+  readonly platform: Platform;
+  /** Makes type descriptors for this heap. */
+  readonly types: TypeTable;
+
+  readonly #parts: HeapParts;
+  readonly #options: CheckedOptions;
+  readonly #space: AddressSpace;
+  readonly #image: ProgramImage;
+  readonly #pageHeap: PageHeap;
+  readonly #roots: Roots;
+  readonly #collector: Collector;
+  readonly #finalizers: Finalizers;
+  readonly #malloc: Malloc;
+  readonly #memory: MemoryAccess;
+  readonly #lookup: Lookup;
+  #isOpen = true;
+
+  static {
+    partsOf = (heap) => heap.#parts;
+  }
+
+  /** Makes an empty heap; throws if an option is bad or the address space has no place for it. */
+  constructor(options: GoHeapOptions = {}) {
+    const checked = checkOptions(options);
+    this.#options = checked;
+    this.platform = checked.platform;
+    this.#space = checked.addressSpace ??
+      new SharedAddressSpace({ limitBytes: checked.limitBytes });
+
+    const stats = makeStats(NUM_SIZE_CLASSES);
+    const arena = new Arena(this.platform, this.#space, stats);
+    const image = new ProgramImage(this.#space);
+    const persistent = new PersistentMemory(this.#space, stats);
+    new FixAlloc(GO_CACHE_BYTES, persistent, MCACHE_SYS).alloc();
+    this.types = new TypeTable(this.platform, (bytes) => image.typeAddress(bytes));
+
+    const spans = new SpanTable(this.platform, persistent);
+    const freeLists = new FreeLists(arena, spans);
+    const pageHeap = new PageHeap(arena, spans, stats);
+    const central = new CentralLists(spans, freeLists, pageHeap);
+    const cache = new Cache(arena, spans, freeLists, central);
+    pageHeap.local = cache;
+
+    const attention = new Attention();
+    const pacer = new Pacer(checked.gcPercent, checked.minHeapBytes, stats, attention);
+    const specials = new Specials(spans, persistent);
+    const sweep = new Sweep({
+      arena,
+      spans,
+      freeLists,
+      central,
+      pageHeap,
+      cache,
+      specials,
+      pacer,
+      stats,
+    });
+    pageHeap.sweeper = sweep;
+
+    const queue = new FinalizerQueue(image.memory, persistent, this.platform.pointerBytes);
+    const roots = new Roots(image, this.platform.pointerBytes);
+    const marker = new Marker(arena, spans, stats, {
+      invalidPointerThrows: checked.debug.get("invalidptr") !== 0,
+    });
+    this.#lookup = new Lookup(arena, spans, cache);
+    const typeOwner = this.types;
+    const findObject = (p: Pointer) => this.#lookup.findObject(p);
+    const finalizers = new Finalizers({
+      arena,
+      spans,
+      image,
+      specials,
+      queue,
+      sweep,
+      typeOwner,
+      findObject,
+    });
+    const isStressed = (checked.debug.get("gcstress") ?? 0) > 0;
+    this.#collector = new Collector({
+      arena,
+      spans,
+      image,
+      pageHeap,
+      cache,
+      roots,
+      specials,
+      queue,
+      finalizers,
+      marker,
+      sweep,
+      pacer,
+      attention,
+      stats,
+      clock: checked.clock,
+      policy: checked.collect,
+      stress: isStressed,
+    });
+    sweep.hooks = {
+      queueFinalizer: (data, p) => finalizers.queue(data, p),
+      freed: isStressed
+        ? (p, bytes) => arena.memory.u8.fill(POISON, p - arena.start, p - arena.start + bytes)
+        : null,
+    };
+    this.#malloc = new Malloc({
+      arena,
+      spans,
+      freeLists,
+      pageHeap,
+      cache,
+      pacer,
+      attention,
+      typeOwner,
+      zeroBase: image.zeroBase,
+    });
+    this.#malloc.hooks = {
+      collectionDue: (p) => this.#collector.collectionDue(p),
+      requireOpen: () => this.#requireOpen(),
+      adviseOutOfMemory: () => this.#adviseOutOfMemory(),
+    };
+    this.#image = image;
+    this.#pageHeap = pageHeap;
+    this.#roots = roots;
+    this.#finalizers = finalizers;
+    this.#memory = new MemoryAccess(arena, image);
+    this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats };
+    if ((checked.debug.get("gctrace") ?? 0) > 0) this.#traceCollections();
+  }
+
+  /**
+   * Returns the address of a new object of `size` bytes, zeroed unless FlagNoZero is given, whose pointers
+   * are where `type` has them, repeated over the size. Seeds' mallocgc.
+   *
+   * Throws a GoThrow if memory has run out, or if there is neither a type nor FlagNoScan.
+   *
+   * @example Bytes without pointers
+   * ```ts
+   * import { FlagNoScan, GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * const p = heap.mallocgc(100, null, FlagNoScan);
+   * assertEquals(heap.findObject(p)?.size, 112);
+   * ```
+   */
+  mallocgc(size: number, type: GoType | null, flags = 0): Pointer {
+    return this.#malloc.mallocgc(size, type, flags);
+  }
+
+  /** A new, zeroed value of `type`; seeds' newobject. */
+  newobject(type: GoType): Pointer {
+    return this.#malloc.newobject(type);
+  }
+
+  /** `n` new, zeroed values of `type` next to each other; seeds' newarray. */
+  newarray(type: GoType, n: number): Pointer {
+    return this.#malloc.newarray(type, n);
+  }
+
+  /** `size` bytes that hold no pointers and are not zeroed; seeds' rawmem. */
+  rawmem(size: number): Pointer {
+    return this.#malloc.rawmem(size);
+  }
+
+  /** What an allocation of `size` bytes would take, in bytes; seeds' roundupsize. */
+  roundupsize(size: number): number {
+    requireInteger("size", size, 0);
+    return roundupsize(size, 2 ** (8 * this.platform.pointerBytes) - 1);
+  }
+
+  /**
+   * Returns the address of `size` bytes outside the arena that are never freed, aligned to `align` (a power
+   * of two up to 8192; 0 for 8), counted under `stat`; seeds' persistentalloc.
+   */
+  persistentalloc(size: number, align: number, stat: SysStat): Pointer {
+    this.#requireOpen();
+    return this.#parts.persistent.alloc(size, align, sysStat(stat));
+  }
+
+  /**
+   * The object that the address `p` lies in: the number of its span's first page, where it begins, and its
+   * size in bytes; null if there is none. Seed B's findObject.
+   */
+  findObject(p: Pointer): ObjectPlace | null {
+    return this.#lookup.findObject(requireInteger("p", p, 0));
+  }
+
+  /** The same by seed A's rules (mlookup): also beyond the last block of a span. */
+  mlookup(p: Pointer): ObjectPlace | null {
+    return this.#lookup.mlookup(requireInteger("p", p, 0));
+  }
+
+  /** Collects, and sweeps everything; seeds' GC. */
+  GC(): void {
+    this.gogc(2);
+  }
+
+  /** Collects: 0 if it is due, 1 in any case, 2 in any case and sweeping everything; seeds' gogc. */
+  gogc(force: 0 | 1 | 2): void {
+    this.#requireOpen();
+    requireInteger("force", force, 0, 2);
+    this.#collector.gogc(force);
+  }
+
+  /** Sets GOGC (negative: no automatic collection), collects, and returns the setting before. */
+  SetGCPercent(percent: number): number {
+    this.#requireOpen();
+    const { pacer } = this.#parts;
+    const before = pacer.gcPercent;
+    pacer.gcPercent = checkGCPercent("percent", percent);
+    this.GC();
+    return before;
+  }
+
+  /** Collects and counts all free pages as given back to the host; debug.FreeOSMemory. */
+  FreeOSMemory(): void {
+    this.GC();
+    this.#pageHeap.scavenge(-1);
+  }
+
+  /** Says that all pointers the program still needs are rooted: a collection that is due runs now. */
+  safepoint(): void {
+    this.#requireOpen();
+    this.#collector.safepoint();
+  }
+
+  /**
+   * Has `finalizer` called with `obj` some time after nothing refers to it any more; null removes it.
+   * Seeds' SetFinalizer, with their conditions and messages.
+   *
+   * @example An object that says goodbye
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * const { types } = heap;
+   * const intPointer = types.pointer(types.int64);
+   * const p = heap.newobject(types.int64);
+   * const gone: number[] = [];
+   * heap.SetFinalizer(
+   *   { type: intPointer, data: p },
+   *   { type: types.func([intPointer], []), data: (q: number) => gone.push(q) },
+   * );
+   * heap.GC();
+   * assertEquals(heap.runFinalizers(), 1);
+   * assertEquals(gone, [p]);
+   * ```
+   */
+  SetFinalizer(obj: Eface | null, finalizer: Eface | null): void {
+    this.#requireOpen();
+    this.#finalizers.setFinalizer(obj, finalizer);
+    this.#parts.pacer.look();
+  }
+
+  /**
+   * Calls the finalizers that are queued, in order; returns how many. What they throw is thrown at the end,
+   * as one AggregateError.
+   */
+  runFinalizers(): number {
+    this.#requireOpen();
+    return this.#finalizers.runAll();
+  }
+
+  /** Does nothing with its argument, which is what it is for; seeds' KeepAlive. */
+  KeepAlive(_x: unknown): void {}
+
+  /** A new global variable of `type`, zeroed: outside the arena, a root for as long as the heap lives. */
+  global(type: GoType): Pointer {
+    this.#requireOpen();
+    if (type?.owner !== this.types) {
+      badArgument("type", type?.string ?? type, "a type of this heap's types");
+    }
+    return this.#roots.global(type);
+  }
+
+  /** A frame of `slots` pointer slots: see {@linkcode Frame}. */
+  frame(slots: number): Frame {
+    this.#requireOpen();
+    return new Frame(this.#roots, this.#memory, slots, this.platform.pointerBytes);
+  }
+
+  /** A reference that keeps the object at `p` alive: see {@linkcode Ref}. */
+  ref(p: Pointer): Ref {
+    this.#requireOpen();
+    return new Ref(this.#roots, p);
+  }
+
+  /** The pointer stored at `p`. */
+  loadPointer(p: Pointer): Pointer {
+    return this.#memory.loadPointer(p);
+  }
+
+  /** Stores a pointer; the only way to do so. */
+  storePointer(p: Pointer, value: Pointer): void {
+    this.#memory.storePointer(p, value);
+  }
+
+  loadUint8(p: Pointer): number {
+    return this.#memory.loadUint8(p);
+  }
+
+  loadInt8(p: Pointer): number {
+    return this.#memory.loadInt8(p);
+  }
+
+  loadUint16(p: Pointer): number {
+    return this.#memory.loadUint16(p);
+  }
+
+  loadInt16(p: Pointer): number {
+    return this.#memory.loadInt16(p);
+  }
+
+  loadUint32(p: Pointer): number {
+    return this.#memory.loadUint32(p);
+  }
+
+  loadInt32(p: Pointer): number {
+    return this.#memory.loadInt32(p);
+  }
+
+  loadFloat32(p: Pointer): number {
+    return this.#memory.loadFloat32(p);
+  }
+
+  loadFloat64(p: Pointer): number {
+    return this.#memory.loadFloat64(p);
+  }
+
+  /** The 64-bit integer at `p`, unsigned. */
+  loadBig64(p: Pointer): bigint {
+    return this.#memory.loadBig64(p);
+  }
+
+  storeUint8(p: Pointer, value: number): void {
+    this.#memory.storeUint8(p, value);
+  }
+
+  storeInt8(p: Pointer, value: number): void {
+    this.#memory.storeInt8(p, value);
+  }
+
+  storeUint16(p: Pointer, value: number): void {
+    this.#memory.storeUint16(p, value);
+  }
+
+  storeInt16(p: Pointer, value: number): void {
+    this.#memory.storeInt16(p, value);
+  }
+
+  storeUint32(p: Pointer, value: number): void {
+    this.#memory.storeUint32(p, value);
+  }
+
+  storeInt32(p: Pointer, value: number): void {
+    this.#memory.storeInt32(p, value);
+  }
+
+  storeFloat32(p: Pointer, value: number): void {
+    this.#memory.storeFloat32(p, value);
+  }
+
+  storeFloat64(p: Pointer, value: number): void {
+    this.#memory.storeFloat64(p, value);
+  }
+
+  /** Stores a 64-bit integer, signed or unsigned. */
+  storeBig64(p: Pointer, value: bigint): void {
+    this.#memory.storeBig64(p, value);
+  }
+
+  /**
+   * A view of `n` bytes of live memory: valid as long as the object is. Kept longer, it shows whatever comes
+   * to lie there.
+   */
+  bytes(p: Pointer, n: number): Uint8Array {
+    return this.#memory.bytes(p, n);
+  }
+
+  /** The heap's statistics; seeds' ReadMemStats. */
+  ReadMemStats(): MemStats {
+    this.#requireOpen();
+    return readMemStats(this.#parts);
+  }
+
+  /** Walks everything; throws a GoThrow with the first invariant that does not hold, values included. */
+  verify(): void {
+    this.#requireOpen();
+    verify(this.#parts);
+  }
+
+  /** The allocator's whole state as plain data; nothing is changed by looking. */
+  snapshot(): HeapSnapshot {
+    this.#requireOpen();
+    return snapshot(this.#parts);
+  }
+
+  /** Frees the heap: its addresses at once, its memory when V8 collects the buffers. */
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#collector.stop();
+    this.#parts.cache.clear();
+    this.#parts.arena.release();
+    this.#image.release();
+    if (this.#options.addressSpace === undefined) this.#space[Symbol.dispose]();
+  }
+
+  #requireOpen(): void {
+    if (!this.#isOpen) throw new GoThrow("Cannot use heap: it was disposed of");
+  }
+
+  #adviseOutOfMemory(): string {
+    return this.#collector.isRequested
+      ? " (a collection is due: call safepoint() in a loop that allocates, or await)"
+      : "";
+  }
+
+  #traceCollections(): void {
+    const { trace } = this.#options;
+    this.#collector.onCollected = (report) => {
+      const threads = this.#finalizers.isStarted ? 2 : 1;
+      trace(gctraceLine(this.#parts, report, threads, this.#collector.pauseSweeps));
+      this.#collector.pauseSweeps = 0;
+    };
+  }
+}

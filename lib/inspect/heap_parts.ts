@@ -1,0 +1,25 @@
+/**
+ * The parts of a heap that statistics, snapshots and checks are read from.
+ *
+ * @module
+ */
+
+import type { Arena } from "../arena/arena.ts";
+import type { PersistentMemory } from "../arena/persistent.ts";
+import type { Pacer } from "../gc/pacer.ts";
+import type { Specials } from "../gc/specials.ts";
+import type { Cache } from "../spans/cache.ts";
+import type { FreeLists } from "../spans/free_list.ts";
+import type { SpanTable } from "../spans/span_table.ts";
+
+/** What a heap is put together from, as far as it is looked at from outside. */
+export interface HeapParts {
+  readonly arena: Arena;
+  readonly spans: SpanTable;
+  readonly freeLists: FreeLists;
+  readonly cache: Cache;
+  readonly specials: Specials;
+  readonly pacer: Pacer;
+  readonly persistent: PersistentMemory;
+  readonly stats: Float64Array;
+}

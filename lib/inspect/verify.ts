@@ -1,0 +1,308 @@
+/**
+ * verify: walks the whole heap and throws with the first invariant that does not hold.
+ *
+ * Each structure has its law of conservation:
+ *
+ * ```
+ *   page heap    spans follow each other without a gap and are as long as the used arena together;
+ *                free ones are never neighbours; HEAP_INUSE + HEAP_IDLE = HEAP_SYS
+ *   lists        every span is in the one list that its state calls for, and no list has anything else
+ *   span         blocks in use + free blocks = blocks; free ones distinct, within the span
+ *   bitmap       no mark between collections; types of a block in use stop at the first dead word
+ *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
+ *   specials     sorted, inside their span
+ * ```
+ *
+ * @module
+ */
+
+import { NO_OBJECT } from "../arena/arena.ts";
+import { BITS_DEAD, MARK_SHIFT } from "../arena/bitmap.ts";
+import {
+  HEAP_ALLOC,
+  HEAP_IDLE,
+  HEAP_INUSE,
+  HEAP_OBJECTS,
+  HEAP_RELEASED,
+  HEAP_SYS,
+  STACKS_SYS,
+} from "../arena/stats.ts";
+import { GoThrow } from "../errors.ts";
+import { PAGE_BYTES } from "../platform/platform.ts";
+import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
+import {
+  BLOCKS,
+  busyList,
+  CHAIN_BLOCKS,
+  CLASS,
+  emptyList,
+  FREE,
+  FREE_BLOCKS,
+  freeList,
+  HEAP_SWEEPGEN,
+  IN_CACHE,
+  IN_USE,
+  MAX_LIST_PAGES,
+  NEXT,
+  nonemptyList,
+  PAGES,
+  PAGES_RELEASED,
+  PREV,
+  START,
+  STATE,
+  SWEEP_DONE,
+  SWEEPGEN,
+} from "../spans/span_table.ts";
+import type { HeapParts } from "./heap_parts.ts";
+import { freeBlocks, spansByAddress } from "./snapshot.ts";
+
+function check(holds: boolean, invariant: string, values: () => string): void {
+  if (!holds) throw new GoThrow(`verify: ${invariant}: ${values()}`);
+}
+
+function equal(invariant: string, actual: number, expected: number): void {
+  check(actual === expected, invariant, () => `${actual} is not ${expected}`);
+}
+
+/** Walks everything and throws a GoThrow with the first broken invariant. */
+export function verify(parts: HeapParts): void {
+  const handles = spansByAddress(parts);
+  verifyPages(parts, handles);
+  verifyLists(parts, handles);
+  for (const span of handles) {
+    if (parts.spans.ints[span + STATE] === IN_USE) verifyInUse(parts, span);
+  }
+  verifyStats(parts, handles);
+}
+
+function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): void {
+  const { ints } = spans;
+  const { pageSpan, pageInfo } = arena;
+  let page = 0;
+  let isAfterFree = false;
+  for (const span of handles) {
+    const start = ints[span + START];
+    const pages = ints[span + PAGES];
+    const state = ints[span + STATE];
+    equal("spans follow each other without a gap", start, page);
+    check(pages > 0, "a span has pages", () => `${pages} pages at page ${start}`);
+    check(
+      state === FREE || state === IN_USE,
+      "a span with pages is free or in use",
+      () => `state ${state} at page ${start}`,
+    );
+    check(
+      !(isAfterFree && state === FREE),
+      "free spans are never neighbours",
+      () => `at page ${start}`,
+    );
+    equal(
+      `the last page of the span at page ${start} knows its span`,
+      pageSpan[start + pages - 1],
+      span,
+    );
+    for (let i = 0; i < pages; i++) {
+      const hasObject = pageInfo[start + i] !== NO_OBJECT;
+      check(
+        hasObject === (state === IN_USE),
+        "just the pages of spans in use can have objects",
+        () => `page ${start + i}`,
+      );
+      if (state === IN_USE) equal(`page ${start + i} knows its span`, pageSpan[start + i], span);
+    }
+    isAfterFree = state === FREE;
+    page += pages;
+  }
+  equal("all spans together are as long as the used arena", page, arena.usedPages);
+}
+
+function verifyLists(parts: HeapParts, handles: readonly number[]): void {
+  const { ints } = parts.spans;
+  const listed = new Map<number, number>();
+  const heads = [
+    ...Array.from({ length: MAX_LIST_PAGES }, (_, i) => [freeList(i + 1), busyList(i + 1)]).flat(),
+    ...Array.from({ length: NUM_SIZE_CLASSES }, (_, cls) => [nonemptyList(cls), emptyList(cls)])
+      .flat(),
+  ];
+  for (const head of heads) {
+    for (let span = ints[head + NEXT]; span !== head; span = ints[span + NEXT]) {
+      equal("lists are linked both ways", ints[ints[span + NEXT] + PREV], span);
+      check(!listed.has(span), "a span is in one list", () => `span at page ${ints[span + START]}`);
+      listed.set(span, head);
+    }
+  }
+  for (const span of handles) {
+    const where = `the span at page ${ints[span + START]} is in the list of its kind`;
+    check(
+      expectedLists(parts, span).includes(listed.get(span) ?? -1),
+      where,
+      () => `list ${listed.get(span)}`,
+    );
+  }
+  equal("lists hold no other spans", listed.size, handles.length);
+}
+
+/** The lists that a span may be in. A span that is not swept may be behind its time. */
+function expectedLists({ spans }: HeapParts, span: number): number[] {
+  const { ints } = spans;
+  const pages = ints[span + PAGES];
+  const cls = ints[span + CLASS];
+  if (ints[span + STATE] === FREE) return [freeList(pages)];
+  if (cls === 0) return [busyList(pages)];
+  const hasFree = ints[span + FREE_BLOCKS] > 0;
+  if (ints[span + IN_CACHE] !== 0) return [emptyList(cls)];
+  return hasFree ? [nonemptyList(cls)] : [emptyList(cls)];
+}
+
+function verifyInUse(parts: HeapParts, span: number): void {
+  const { spans, cache, specials } = parts;
+  const { ints, sweep } = spans;
+  const start = ints[span + START];
+  const where = `span at page ${start}`;
+  const cls = ints[span + CLASS];
+  const behind = sweep[HEAP_SWEEPGEN] - ints[span + SWEEPGEN];
+  check(
+    behind === 0 || (behind === 2 && sweep[SWEEP_DONE] === 0),
+    "a span is swept or waits for it",
+    () => `${where} is ${behind} generations behind`,
+  );
+  equal(
+    `${where} is marked as cached just when a cache has it`,
+    ints[span + IN_CACHE],
+    cls !== 0 && cache.spanOf(cls) === span ? 1 : 0,
+  );
+  const bytes = ints[span + PAGES] * PAGE_BYTES;
+  check(
+    spans.limitBytes(span) > 0 && spans.limitBytes(span) <= bytes,
+    "the limit lies in the span",
+    () => `${spans.limitBytes(span)} in ${where}`,
+  );
+  if (cls !== 0) verifyBlocks(parts, span, where);
+  verifyBitmap(parts, span, where);
+
+  let before = -1;
+  for (const { offset, kind } of specials.list(span)) {
+    check(
+      offset >= 0 && offset < bytes,
+      "a special lies in its span",
+      () => `offset ${offset} in ${where}`,
+    );
+    check(
+      offset * 4 + kind > before,
+      "specials are sorted",
+      () => `offset ${offset}, kind ${kind} in ${where}`,
+    );
+    before = offset * 4 + kind;
+  }
+}
+
+function verifyBlocks(parts: HeapParts, span: number, where: string): void {
+  const { ints } = parts.spans;
+  const cls = ints[span + CLASS];
+  const blocks = ints[span + BLOCKS];
+  equal(`${where} is as long as its class asks for`, ints[span + PAGES], CLASS_TO_PAGES[cls]);
+  equal(
+    `${where} has the blocks of its class`,
+    blocks,
+    Math.floor((ints[span + PAGES] * PAGE_BYTES) / CLASS_TO_SIZE[cls]),
+  );
+  const free = freeBlocks(parts, span);
+  const run = parts.cache.spanOf(cls) === span ? parts.cache.runBlocks(cls).count : 0;
+  equal(
+    `free blocks of ${where}, the run in a cache aside, are counted`,
+    free.length - run,
+    ints[span + FREE_BLOCKS],
+  );
+  equal(`free blocks of ${where} are distinct`, new Set(free).size, free.length);
+  check(
+    ints[span + CHAIN_BLOCKS] <= ints[span + FREE_BLOCKS],
+    "the chain is part of the free list",
+    () => `${ints[span + CHAIN_BLOCKS]} in ${where}`,
+  );
+  for (const block of free) {
+    check(
+      block >= 0 && block < blocks,
+      "a free block lies in its span",
+      () => `block ${block} of ${where}`,
+    );
+  }
+  const swept = ints[span + SWEEPGEN] === parts.spans.sweep[HEAP_SWEEPGEN];
+  const isLeft = swept && ints[span + IN_CACHE] === 0 && free.length === blocks;
+  check(!isLeft, "a span with no block in use goes back to the page heap", () => where);
+}
+
+function verifyBitmap(parts: HeapParts, span: number, where: string): void {
+  const { ints, sweep } = parts.spans;
+  const { bitmap, platform: { pointerBytes } } = parts.arena;
+  const first = ints[span + START] << MARK_SHIFT;
+  const blocks = ints[span + BLOCKS];
+  for (let word = 0; word << 5 < blocks; word++) {
+    if (ints[span + SWEEPGEN] !== sweep[HEAP_SWEEPGEN]) break;
+    equal(`no block of the swept ${where} is marked`, bitmap.marks[first + (word << 1)], 0);
+  }
+  const cls = ints[span + CLASS];
+  if (cls === 0) return;
+  const free = new Set(freeBlocks(parts, span));
+  const words = CLASS_TO_SIZE[cls] / pointerBytes;
+  const base = bitmap.typesOf(ints[span + START]);
+  for (let block = 0; block < blocks; block++) {
+    if (free.has(block)) continue;
+    let isDead = false;
+    for (let word = block * words; word < (block + 1) * words; word++) {
+      const code = bitmap.typeOf(base, word);
+      check(
+        code !== 3,
+        "a type code is dead, scalar or pointer",
+        () => `3 for word ${word} of ${where}`,
+      );
+      check(
+        !isDead || code === BITS_DEAD,
+        "nothing follows a dead word in a block",
+        () => `${code} for word ${word} of ${where}`,
+      );
+      isDead ||= code === BITS_DEAD;
+    }
+  }
+}
+
+function verifyStats(parts: HeapParts, handles: readonly number[]): void {
+  const { arena, spans, cache, stats } = parts;
+  const { ints } = spans;
+  let inUsePages = 0;
+  let idlePages = 0;
+  let releasedPages = 0;
+  let allocBytes = 0;
+  let largeObjects = 0;
+  for (const span of handles) {
+    const pages = ints[span + PAGES];
+    if (ints[span + STATE] === FREE) {
+      idlePages += pages;
+      releasedPages += ints[span + PAGES_RELEASED];
+      continue;
+    }
+    inUsePages += pages;
+    const cls = ints[span + CLASS];
+    if (cls === 0) {
+      largeObjects++;
+      allocBytes += pages * PAGE_BYTES;
+    } else {
+      allocBytes += (ints[span + BLOCKS] - freeBlocks(parts, span).length) * CLASS_TO_SIZE[cls];
+    }
+  }
+  equal("HEAP_INUSE is what spans in use take", stats[HEAP_INUSE], inUsePages * PAGE_BYTES);
+  equal("HEAP_IDLE is what free spans take", stats[HEAP_IDLE], idlePages * PAGE_BYTES);
+  equal(
+    "HEAP_RELEASED is what was released of free spans",
+    stats[HEAP_RELEASED],
+    releasedPages * PAGE_BYTES,
+  );
+  equal("HEAP_INUSE + HEAP_IDLE = HEAP_SYS", stats[HEAP_INUSE] + stats[HEAP_IDLE], stats[HEAP_SYS]);
+  equal("HEAP_SYS is the used arena", stats[HEAP_SYS], arena.used - arena.start);
+  equal(
+    "HEAP_ALLOC + local bytes = bytes of blocks in use",
+    stats[HEAP_ALLOC] + cache.cacheAlloc,
+    allocBytes,
+  );
+  equal("HEAP_OBJECTS counts large objects", stats[HEAP_OBJECTS], largeObjects);
+  equal("no stack comes from the heap", stats[STACKS_SYS], 0);
+}

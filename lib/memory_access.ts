@@ -1,0 +1,192 @@
+/**
+ * Loads and stores: how a program reads and writes its objects.
+ *
+ * An address is looked for in the used arena first, then in the system memory (global variables, frames,
+ * persistent memory); anything else throws. Addresses must be aligned to what is loaded. A pointer is a word
+ * of the platform, little-endian, and holds the full address.
+ *
+ * @module
+ */
+
+import type { Arena } from "./arena/arena.ts";
+import type { ProgramImage } from "./arena/program_image.ts";
+import { badArgument, requireInteger } from "./errors.ts";
+import type { Memory } from "./platform/memory.ts";
+import type { Pointer } from "./platform/platform.ts";
+
+/** Memory as the program sees it. See the head of the module. */
+export class MemoryAccess {
+  readonly #arena: Arena;
+  readonly #image: ProgramImage;
+  readonly #arenaStart: Pointer;
+  readonly #pointerBytes: number;
+  readonly #maxPointer: number;
+
+  constructor(arena: Arena, image: ProgramImage) {
+    this.#arena = arena;
+    this.#image = image;
+    this.#arenaStart = arena.start;
+    this.#pointerBytes = arena.platform.pointerBytes;
+    this.#maxPointer = this.#pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
+  }
+
+  /** The pointer stored at `p`. */
+  loadPointer(p: Pointer): Pointer {
+    const memory = this.#memoryOf(p, this.#pointerBytes);
+    const { u32 } = memory;
+    const at = (p - memory.base) / 4;
+    return this.#pointerBytes === 8 ? u32[at] + u32[at + 1] * 2 ** 32 : u32[at];
+  }
+
+  /** Stores the pointer `value` at `p`. */
+  storePointer(p: Pointer, value: Pointer): void {
+    if (!(value >= 0 && value <= this.#maxPointer && Math.floor(value) === value)) {
+      badArgument("value", value, `an address from 0 to ${this.#maxPointer}`);
+    }
+    const memory = this.#memoryOf(p, this.#pointerBytes);
+    const { u32 } = memory;
+    const at = (p - memory.base) / 4;
+    u32[at] = value;
+    if (this.#pointerBytes === 8) u32[at + 1] = value / 2 ** 32;
+  }
+
+  loadUint8(p: Pointer): number {
+    const memory = this.#memoryOf(p, 1);
+    return memory.u8[p - memory.base];
+  }
+
+  loadInt8(p: Pointer): number {
+    const memory = this.#memoryOf(p, 1);
+    return memory.i8[p - memory.base];
+  }
+
+  storeUint8(p: Pointer, value: number): void {
+    if (value >>> 0 !== value || value >= 2 ** 8) requireInteger("value", value, 0, 2 ** 8 - 1);
+    const memory = this.#memoryOf(p, 1);
+    memory.u8[p - memory.base] = value;
+  }
+
+  storeInt8(p: Pointer, value: number): void {
+    if ((value << 24) >> 24 !== value) requireInteger("value", value, -(2 ** 7), 2 ** 7 - 1);
+    const memory = this.#memoryOf(p, 1);
+    memory.i8[p - memory.base] = value;
+  }
+
+  loadUint16(p: Pointer): number {
+    const memory = this.#memoryOf(p, 2);
+    return memory.u16[(p - memory.base) / 2];
+  }
+
+  loadInt16(p: Pointer): number {
+    const memory = this.#memoryOf(p, 2);
+    return memory.i16[(p - memory.base) / 2];
+  }
+
+  storeUint16(p: Pointer, value: number): void {
+    if (value >>> 0 !== value || value >= 2 ** 16) requireInteger("value", value, 0, 2 ** 16 - 1);
+    const memory = this.#memoryOf(p, 2);
+    memory.u16[(p - memory.base) / 2] = value;
+  }
+
+  storeInt16(p: Pointer, value: number): void {
+    if ((value << 16) >> 16 !== value) requireInteger("value", value, -(2 ** 15), 2 ** 15 - 1);
+    const memory = this.#memoryOf(p, 2);
+    memory.i16[(p - memory.base) / 2] = value;
+  }
+
+  loadUint32(p: Pointer): number {
+    const memory = this.#memoryOf(p, 4);
+    return memory.u32[(p - memory.base) / 4];
+  }
+
+  loadInt32(p: Pointer): number {
+    const memory = this.#memoryOf(p, 4);
+    return memory.i32[(p - memory.base) / 4];
+  }
+
+  storeUint32(p: Pointer, value: number): void {
+    if (value >>> 0 !== value) requireInteger("value", value, 0, 2 ** 32 - 1);
+    const memory = this.#memoryOf(p, 4);
+    memory.u32[(p - memory.base) / 4] = value;
+  }
+
+  storeInt32(p: Pointer, value: number): void {
+    if ((value | 0) !== value) requireInteger("value", value, -(2 ** 31), 2 ** 31 - 1);
+    const memory = this.#memoryOf(p, 4);
+    memory.i32[(p - memory.base) / 4] = value;
+  }
+
+  loadFloat32(p: Pointer): number {
+    const memory = this.#memoryOf(p, 4);
+    return memory.f32[(p - memory.base) / 4];
+  }
+
+  storeFloat32(p: Pointer, value: number): void {
+    requireNumber(value);
+    const memory = this.#memoryOf(p, 4);
+    memory.f32[(p - memory.base) / 4] = value;
+  }
+
+  loadFloat64(p: Pointer): number {
+    const memory = this.#memoryOf(p, 8);
+    return memory.f64[(p - memory.base) / 8];
+  }
+
+  storeFloat64(p: Pointer, value: number): void {
+    requireNumber(value);
+    const memory = this.#memoryOf(p, 8);
+    memory.f64[(p - memory.base) / 8] = value;
+  }
+
+  loadBig64(p: Pointer): bigint {
+    const memory = this.#memoryOf(p, 8);
+    return memory.u64[(p - memory.base) / 8];
+  }
+
+  storeBig64(p: Pointer, value: bigint): void {
+    if (typeof value !== "bigint" || value < -(2n ** 63n) || value >= 2n ** 64n) {
+      badArgument("value", value, "a bigint from -2n ** 63n to 2n ** 64n - 1n");
+    }
+    const memory = this.#memoryOf(p, 8);
+    memory.u64[(p - memory.base) / 8] = BigInt.asUintN(64, value);
+  }
+
+  /** A view of `n` bytes from `p` on. */
+  bytes(p: Pointer, n: number): Uint8Array {
+    requireInteger("n", n, 0);
+    const memory = this.#memoryOf(p, 1, n);
+    return memory.u8.subarray(p - memory.base, p - memory.base + n);
+  }
+
+  /** The memory that holds [p, p + bytes), where `p` must be aligned to `align`. */
+  #memoryOf(p: Pointer, align: number, bytes: number = align): Memory {
+    const offset = p - this.#arenaStart;
+    const unit = offset / align;
+    if (offset >= 0 && p + bytes <= this.#arena.used && Math.floor(unit) === unit) {
+      return this.#arena.memory;
+    }
+    return this.#systemMemory(p, align, bytes);
+  }
+
+  #systemMemory(p: Pointer, align: number, bytes: number): Memory {
+    const { memory } = this.#image;
+    if (!Number.isInteger(p / align)) {
+      badArgument("p", p, `an address that is a multiple of ${align}`);
+    }
+    if (p < memory.base || p + bytes > memory.base + memory.bytes) {
+      badArgument(
+        "p",
+        p,
+        `an address with ${bytes} bytes of this heap's memory, in the arena ` +
+          `(0x${this.#arenaStart.toString(16)} to 0x${
+            this.#arena.used.toString(16)
+          }) or outside it`,
+      );
+    }
+    return memory;
+  }
+}
+
+function requireNumber(value: number): void {
+  if (typeof value !== "number") badArgument("value", value, "a number");
+}

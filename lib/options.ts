@@ -1,0 +1,122 @@
+/**
+ * The options of a heap, checked.
+ *
+ * @module
+ */
+
+import { badArgument, requireInteger } from "./errors.ts";
+import type { CollectPolicy } from "./gc/collector.ts";
+import type { AddressSpace } from "./platform/address_space.ts";
+import { hostPlatform, type Platform, platformNamed } from "./platform/platform.ts";
+
+/**
+ * What a heap can be told when it is made. Everything has a default.
+ *
+ * @example A heap as a small Go 1.4 program has it
+ * ```ts
+ * import { GoHeap } from "@goheap/goheap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using heap = new GoHeap({ platform: "linux/amd64", collect: "malloc", minHeapBytes: 0 });
+ * heap.newobject(heap.types.int64);
+ * assertEquals(heap.ReadMemStats().NumGC, 1);
+ * ```
+ */
+export interface GoHeapOptions {
+  /** GOOS/GOARCH, as in `"linux/amd64"`; default: the host's. */
+  platform?: string;
+  /** Whose rules hold where the two differ; default `"gc"`. */
+  compiler?: "gc" | "gccgo";
+  /** When a collection that falls due may run; default `"safepoint"`. */
+  collect?: CollectPolicy;
+  /** GOGC: how much garbage, in percent of what is alive, starts a collection; default 100, negative: off. */
+  gcPercent?: number;
+  /** The next collection never starts below so many bytes; default 4 MiB, and 0 is what Go 1.4 does. */
+  minHeapBytes?: number;
+  /** At most so many bytes of memory are taken from the address space; default: no limit. */
+  limitBytes?: number;
+  /** Bytes between two samples of the memory profile; default 0: none. */
+  memProfileRate?: number;
+  /** Like GODEBUG: `"gctrace=1,gcstress=1"`. Settings that are not known are ignored. */
+  debug?: string;
+  /** Nanoseconds, monotonic; default: `performance.now()`. */
+  clock?: () => number;
+  /** Where debug output goes, a line at a time; default: standard error. */
+  trace?: (line: string) => void;
+  /** Where memory comes from; default: growable shared buffers. */
+  addressSpace?: AddressSpace;
+}
+
+/** The options with their defaults, and `debug` taken apart. */
+export interface CheckedOptions {
+  readonly platform: Platform;
+  readonly collect: CollectPolicy;
+  readonly gcPercent: number;
+  readonly minHeapBytes: number;
+  readonly limitBytes: number;
+  readonly debug: ReadonlyMap<string, number>;
+  readonly clock: () => number;
+  readonly trace: (line: string) => void;
+  readonly addressSpace: AddressSpace | undefined;
+}
+
+const DEFAULT_GC_PERCENT = 100;
+const DEFAULT_MIN_HEAP_BYTES = 4 * 2 ** 20;
+const MAX_GC_PERCENT = 2 ** 31 - 1;
+
+/** Checks options and fills in what is missing; throws a `RangeError` with the first bad one. */
+export function checkOptions(options: GoHeapOptions): CheckedOptions {
+  const { platform, compiler = "gc", collect = "safepoint" } = options;
+  if (compiler !== "gc") badArgument("compiler", compiler, '"gc"');
+  if (collect !== "safepoint" && collect !== "malloc") {
+    badArgument("collect", collect, '"safepoint" or "malloc"');
+  }
+  if ((options.memProfileRate ?? 0) !== 0) {
+    badArgument("memProfileRate", options.memProfileRate, "0");
+  }
+  const { limitBytes = Infinity, clock = monotonicNs, trace = printLine } = options;
+  if (limitBytes !== Infinity) requireInteger("limitBytes", limitBytes, 1);
+  requireFunction("clock", clock);
+  requireFunction("trace", trace);
+  return {
+    platform: platform === undefined ? hostPlatform() : platformNamed(platform),
+    collect,
+    gcPercent: checkGCPercent("gcPercent", options.gcPercent ?? DEFAULT_GC_PERCENT),
+    minHeapBytes: requireInteger("minHeapBytes", options.minHeapBytes ?? DEFAULT_MIN_HEAP_BYTES, 0),
+    limitBytes,
+    debug: parseDebug(options.debug ?? ""),
+    clock,
+    trace,
+    addressSpace: options.addressSpace,
+  };
+}
+
+/** GOGC as Go keeps it: an int32, in which all that is negative is -1. */
+export function checkGCPercent(name: string, percent: number): number {
+  return Math.max(-1, requireInteger(name, percent, -(2 ** 31), MAX_GC_PERCENT));
+}
+
+function parseDebug(debug: string): Map<string, number> {
+  if (typeof debug !== "string") badArgument("debug", debug, "settings such as gctrace=1");
+  const settings = new Map<string, number>();
+  for (const setting of debug.split(",").filter((text) => text.trim() !== "")) {
+    const [name, value] = setting.split("=");
+    if (!/^-?\d+$/.test(value ?? "")) {
+      badArgument("debug", debug, "settings of the form name=number");
+    }
+    settings.set(name.trim(), Number(value));
+  }
+  return settings;
+}
+
+function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") badArgument(name, value, "a function");
+}
+
+function monotonicNs(): number {
+  return performance.now() * 1e6;
+}
+
+function printLine(line: string): void {
+  console.error(line);
+}

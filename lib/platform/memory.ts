@@ -1,0 +1,56 @@
+/**
+ * The views of a heap's memory.
+ *
+ * A typed array of fixed length over a growable SharedArrayBuffer is as fast as one over plain memory
+ * (0.6 ns an access); one that tracks the buffer's length is fifty times slower. So every view is made
+ * here, with an explicit length, and made again when the buffer has grown. An old view stays valid for
+ * the part it covers and silently reads `undefined` behind it: nobody keeps a view across a call that
+ * may grow the heap.
+ *
+ * @module
+ */
+
+import type { Pointer } from "./platform.ts";
+
+/** All the typed views of one window: byte i of each of them is address `base + i`. */
+export class Memory {
+  /** The address of the first byte. */
+  readonly base: Pointer;
+  /** How many bytes the views cover. */
+  bytes = 0;
+  u8!: Uint8Array;
+  i8!: Int8Array;
+  u16!: Uint16Array;
+  i16!: Int16Array;
+  u32!: Uint32Array;
+  i32!: Int32Array;
+  f32!: Float32Array;
+  f64!: Float64Array;
+  u64!: BigUint64Array;
+  readonly #buffer: SharedArrayBuffer;
+  readonly #offset: number;
+
+  /** Views `bytes` of `buffer`, from the byte at `offset`, which has the address `base`. */
+  constructor(base: Pointer, buffer: SharedArrayBuffer, offset: number, bytes: number) {
+    this.base = base;
+    this.#buffer = buffer;
+    this.#offset = offset;
+    this.cover(bytes);
+  }
+
+  /** Makes the views again, so that they cover `bytes` (a multiple of 8). */
+  cover(bytes: number): void {
+    const buffer = this.#buffer;
+    const offset = this.#offset;
+    this.bytes = bytes;
+    this.u8 = new Uint8Array(buffer, offset, bytes);
+    this.i8 = new Int8Array(buffer, offset, bytes);
+    this.u16 = new Uint16Array(buffer, offset, bytes / 2);
+    this.i16 = new Int16Array(buffer, offset, bytes / 2);
+    this.u32 = new Uint32Array(buffer, offset, bytes / 4);
+    this.i32 = new Int32Array(buffer, offset, bytes / 4);
+    this.f32 = new Float32Array(buffer, offset, bytes / 4);
+    this.f64 = new Float64Array(buffer, offset, bytes / 8);
+    this.u64 = new BigUint64Array(buffer, offset, bytes / 8);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The central lists: for each size class, the spans that no thread's cache holds at the moment.
+ *
+ * ```
+ *   nonempty   spans with free blocks. The cache takes them from the head.
+ *   empty      spans without, and spans that a cache holds. Swept ones are at the tail.
+ * ```
+ *
+ * After a collection neither list has been swept. A thread that needs a span sweeps as it looks for one:
+ * first through nonempty, whose spans surely have room, then through empty, whose spans have some if the
+ * collection freed any of their blocks. Only then is a new span cut from the page heap.
+ *
+ * @module
+ */
+
+import { GoThrow } from "../errors.ts";
+import { Lock } from "../platform/lock.ts";
+import type { FreeLists } from "./free_list.ts";
+import type { PageHeap } from "./page_heap.ts";
+import { CLASS_TO_PAGES } from "./size_classes.ts";
+import {
+  BLOCKS,
+  CLASS,
+  emptyList,
+  FREE_BLOCKS,
+  HEAP_SWEEPGEN,
+  IN_CACHE,
+  NEED_ZERO,
+  NEXT,
+  nonemptyList,
+  type SpanTable,
+  START,
+  SWEEPGEN,
+} from "./span_table.ts";
+
+/** The central lists of one heap. See the head of the module. */
+export class CentralLists {
+  readonly #spans: SpanTable;
+  readonly #freeLists: FreeLists;
+  readonly #pageHeap: PageHeap;
+  readonly #lock = new Lock();
+
+  constructor(spans: SpanTable, freeLists: FreeLists, pageHeap: PageHeap) {
+    this.#spans = spans;
+    this.#freeLists = freeLists;
+    this.#pageHeap = pageHeap;
+  }
+
+  /**
+   * Returns a span of class `cls` that has free blocks, for a cache to hold; -1 if there is no memory.
+   * Seeds' MCentral_CacheSpan.
+   */
+  cacheSpan(cls: number): number {
+    this.#lock.lock();
+    let span: number;
+    try {
+      span = this.#findSpan(cls);
+    } finally {
+      this.#lock.unlock();
+    }
+    if (span < 0) {
+      span = this.#carve(cls);
+      if (span < 0) return -1;
+    }
+    const ints = this.#spans.ints;
+    if (ints[span + FREE_BLOCKS] === 0) {
+      throw new GoThrow(`MCentral_CacheSpan - no free block in span at page ${ints[span + START]}`);
+    }
+    ints[span + IN_CACHE] = 1;
+    return span;
+  }
+
+  /** Takes a span back from a cache. Seeds' MCentral_UncacheSpan. */
+  uncacheSpan(span: number): void {
+    const spans = this.#spans;
+    const ints = spans.ints;
+    this.#lock.lock();
+    ints[span + IN_CACHE] = 0;
+    if (ints[span + FREE_BLOCKS] > 0) {
+      spans.remove(span);
+      spans.insert(nonemptyList(ints[span + CLASS]), span);
+    }
+    this.#lock.unlock();
+    if (ints[span + FREE_BLOCKS] === ints[span + BLOCKS]) {
+      throw new GoThrow(`refcount of cached span at page ${ints[span + START]} is 0`);
+    }
+  }
+
+  /**
+   * Takes note that sweeping freed blocks of a span, which had `freeBefore` free blocks until then; true if
+   * the span, being all free, went back to the page heap. With `preserve` it is about to be cached and stays
+   * where it is. Seeds' MCentral_FreeSpan.
+   */
+  freeSpan(span: number, freeBefore: number, preserve: boolean): boolean {
+    const spans = this.#spans;
+    const ints = spans.ints;
+    const generation = spans.sweep[HEAP_SWEEPGEN];
+    if (preserve) {
+      Atomics.store(ints, span + SWEEPGEN, generation);
+      return false;
+    }
+    this.#lock.lock();
+    if (freeBefore === 0) {
+      spans.remove(span);
+      spans.insert(nonemptyList(ints[span + CLASS]), span);
+    }
+    // Only now may another thread take the span: it must not find it in the wrong list.
+    Atomics.store(ints, span + SWEEPGEN, generation);
+    const allFree = ints[span + FREE_BLOCKS] === ints[span + BLOCKS];
+    if (allFree) spans.remove(span);
+    this.#lock.unlock();
+    if (!allFree) return false;
+
+    ints[span + NEED_ZERO] = 1;
+    this.#pageHeap.free(span, false);
+    return true;
+  }
+
+  /** Looks through both lists, sweeping; called and left with the lock held; -1 if no span has room. */
+  #findSpan(cls: number): number {
+    for (;;) {
+      const withRoom = this.#findNonempty(cls);
+      if (withRoom >= 0) return withRoom;
+      const swept = this.#sweepEmpty(cls);
+      if (swept < 0) return -1;
+      if (this.#spans.ints[swept + FREE_BLOCKS] > 0) return swept;
+      // The lock was free while that span was swept: begin again.
+    }
+  }
+
+  #findNonempty(cls: number): number {
+    const spans = this.#spans;
+    const ints = spans.ints;
+    const generation = spans.sweep[HEAP_SWEEPGEN];
+    const list = nonemptyList(cls);
+    for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
+      const claimed = this.#pageHeap.claim(span, generation);
+      if (!claimed && ints[span + SWEEPGEN] === generation - 1) continue;
+      spans.remove(span);
+      spans.insertBack(emptyList(cls), span);
+      if (claimed) this.#sweepUnlocked(span);
+      return span;
+    }
+    return -1;
+  }
+
+  /** Sweeps one span of the empty list and returns it; -1 if there is none left to sweep. */
+  #sweepEmpty(cls: number): number {
+    const spans = this.#spans;
+    const ints = spans.ints;
+    const generation = spans.sweep[HEAP_SWEEPGEN];
+    const list = emptyList(cls);
+    for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
+      if (this.#pageHeap.claim(span, generation)) {
+        spans.remove(span);
+        // Swept spans are at the tail, so that the next search stops early.
+        spans.insertBack(list, span);
+        this.#sweepUnlocked(span);
+        return span;
+      }
+      if (ints[span + SWEEPGEN] !== generation - 1) break;
+    }
+    return -1;
+  }
+
+  #sweepUnlocked(span: number): void {
+    this.#lock.unlock();
+    this.#pageHeap.sweeper.sweepSpan(span, true);
+    this.#lock.lock();
+  }
+
+  /** Cuts a new span of class `cls` into blocks, all free. Seeds' MCentral_Grow. */
+  #carve(cls: number): number {
+    const span = this.#pageHeap.alloc(CLASS_TO_PAGES[cls], cls, true);
+    if (span < 0) return -1;
+    this.#freeLists.carve(span);
+    this.#lock.lock();
+    this.#spans.insertBack(emptyList(cls), span);
+    this.#lock.unlock();
+    return span;
+  }
+}

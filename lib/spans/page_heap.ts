@@ -1,0 +1,406 @@
+/**
+ * The page heap: hands out runs of pages as spans, and joins them again when they come back.
+ *
+ * Free spans are kept by length, 1 to 127 pages, and in one more list for all that are longer. A request
+ * takes the span freed last among those of the smallest length that is enough, or, of the long ones, the
+ * shortest, the one with the lowest address among equals. What is not needed of it is cut off at the end
+ * and stays free. A span that comes back is joined with its free neighbours at once:
+ *
+ * ```
+ *   │ in use │ free 3 │ coming back 2 │ free 7 │ in use │
+ *   │ in use │             free 12             │ in use │     so two free spans are never neighbours
+ * ```
+ *
+ * When nothing is long enough the heap grows, by at least 1 MiB. Before any pages are taken while a
+ * collection is still being swept, as many are swept free as are asked for, so that the heap does not grow
+ * as long as there is garbage to be found.
+ *
+ * Conservation: HEAP_INUSE + HEAP_IDLE = HEAP_SYS, and all spans together are as long as the used arena.
+ *
+ * @module
+ */
+
+import { type Arena, INFO_CLASS_SHIFT, NO_OBJECT } from "../arena/arena.ts";
+import {
+  HEAP_ALLOC,
+  HEAP_IDLE,
+  HEAP_INUSE,
+  HEAP_OBJECTS,
+  HEAP_RELEASED,
+  HEAP_SYS,
+  TINY_ALLOCS,
+} from "../arena/stats.ts";
+import { GoThrow } from "../errors.ts";
+import { Lock } from "../platform/lock.ts";
+import { PAGE_BYTES } from "../platform/platform.ts";
+import { CLASS_TO_BLOCKS, CLASS_TO_SIZE } from "./size_classes.ts";
+import {
+  BLOCKS,
+  busyList,
+  CHAIN_BLOCKS,
+  CLASS,
+  FREE,
+  FREE_BLOCKS,
+  freeList,
+  HEAP_SWEEPGEN,
+  IN_CACHE,
+  IN_USE,
+  MAX_LIST_PAGES,
+  NEED_ZERO,
+  NEXT,
+  NO_SCAN,
+  PAGES,
+  PAGES_RELEASED,
+  type SpanTable,
+  SPECIALS,
+  STACK,
+  START,
+  STATE,
+  SWEEP_DONE,
+  SWEEPGEN,
+} from "./span_table.ts";
+
+/** What the floor above lends to the page heap and the central lists: sweeping. */
+export interface Sweeper {
+  /** Sweeps a span that this thread has claimed; true if the span went back to the page heap. */
+  sweepSpan(span: number, preserve: boolean): boolean;
+  /** Sweeps the next span in global order; returns the pages it gave back, -1 if all is swept. */
+  sweepOne(): number;
+}
+
+/** The part of a thread's cache that the page heap adds up whenever pages change hands. */
+export interface LocalCounts {
+  /** Bytes allocated less bytes freed since this was last asked. */
+  takeCacheAlloc(): number;
+  /** Objects put into tiny blocks since this was last asked. */
+  takeTinyAllocs(): number;
+}
+
+const GROWTH_PAGES = (1 << 20) / PAGE_BYTES;
+const GROWTH_ROUND_PAGES = (64 << 10) / PAGE_BYTES;
+
+/** The page heap of one heap. See the head of the module. */
+export class PageHeap {
+  /** Set when the heap is put together; see {@linkcode Sweeper}. */
+  sweeper!: Sweeper;
+  /** The calling thread's cache, set when the heap is put together. */
+  local!: LocalCounts;
+  /** The heap's clock as it stood at the last collection or safepoint: the age of free spans. */
+  nowNs = 0;
+  readonly lock = new Lock();
+  readonly #arena: Arena;
+  readonly #spans: SpanTable;
+  readonly #stats: Float64Array;
+
+  constructor(arena: Arena, spans: SpanTable, stats: Float64Array) {
+    this.#arena = arena;
+    this.#spans = spans;
+    this.#stats = stats;
+  }
+
+  /**
+   * Returns a span of `pages` pages for class `cls` (0: a large object), cleared if `zero`; -1 if there is
+   * no memory. Seeds' MHeap_Alloc.
+   */
+  alloc(pages: number, cls: number, zero: boolean): number {
+    this.lock.lock();
+    let span = -1;
+    try {
+      if (this.#spans.sweep[SWEEP_DONE] === 0) this.#reclaim(pages);
+      this.#addUpLocal();
+      span = this.#allocSpan(pages);
+      if (span < 0) return -1;
+      this.#putInUse(span, cls);
+      if (cls === 0) {
+        this.#stats[HEAP_OBJECTS]++;
+        this.#stats[HEAP_ALLOC] += pages * PAGE_BYTES;
+        this.#spans.insertBack(busyList(pages), span);
+      }
+    } finally {
+      this.lock.unlock();
+    }
+    const ints = this.#spans.ints;
+    if (zero && ints[span + NEED_ZERO] !== 0) {
+      this.#arena.clear(ints[span + START] * PAGE_BYTES, pages * PAGE_BYTES);
+    }
+    ints[span + NEED_ZERO] = 0;
+    return span;
+  }
+
+  /** Takes a span back; a large object is booked as freed here. Seeds' MHeap_Free. */
+  free(span: number, isLarge: boolean): void {
+    this.lock.lock();
+    try {
+      this.#checkFree(span);
+      this.#addUpLocal();
+      if (isLarge) {
+        this.#stats[HEAP_ALLOC] -= this.#spans.ints[span + PAGES] * PAGE_BYTES;
+        this.#stats[HEAP_OBJECTS]--;
+      }
+      this.#stats[HEAP_INUSE] -= this.#spans.ints[span + PAGES] * PAGE_BYTES;
+      this.#freeSpan(span, this.nowNs);
+    } finally {
+      this.lock.unlock();
+    }
+  }
+
+  /**
+   * Gives the memory of free spans that were not used for longer than `limitNs` back to the host; returns
+   * the bytes released. Seeds' MHeap_Scavenge.
+   */
+  scavenge(limitNs: number): number {
+    this.lock.lock();
+    try {
+      let pages = 0;
+      for (let length = 1; length <= MAX_LIST_PAGES; length++) {
+        pages += this.#scavengeList(freeList(length), limitNs);
+      }
+      this.#stats[HEAP_RELEASED] += pages * PAGE_BYTES;
+      return pages * PAGE_BYTES;
+    } finally {
+      this.lock.unlock();
+    }
+  }
+
+  #checkFree(span: number): void {
+    const ints = this.#spans.ints;
+    const inUse = ints[span + CLASS] === 0 ? 0 : ints[span + BLOCKS] - ints[span + FREE_BLOCKS];
+    const generation = this.#spans.sweep[HEAP_SWEEPGEN];
+    if (ints[span + STATE] === IN_USE && inUse === 0 && ints[span + SWEEPGEN] === generation) {
+      return;
+    }
+    throw new GoThrow(
+      `MHeap_FreeSpanLocked - invalid free of span at page ${ints[span + START]}: state ` +
+        `${ints[span + STATE]}, ${inUse} blocks in use, sweepgen ${
+          ints[span + SWEEPGEN]
+        }/${generation}`,
+    );
+  }
+
+  #scavengeList(list: number, limitNs: number): number {
+    const ints = this.#spans.ints;
+    let pages = 0;
+    for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
+      const released = ints[span + PAGES_RELEASED];
+      if (
+        this.nowNs - this.#spans.unusedSince(span) <= limitNs || released === ints[span + PAGES]
+      ) continue;
+      pages += ints[span + PAGES] - released;
+      ints[span + PAGES_RELEASED] = ints[span + PAGES];
+      this.#arena.unused(ints[span + START], ints[span + PAGES]);
+    }
+    return pages;
+  }
+
+  #addUpLocal(): void {
+    this.#stats[HEAP_ALLOC] += this.local.takeCacheAlloc();
+    this.#stats[TINY_ALLOCS] += this.local.takeTinyAllocs();
+  }
+
+  #putInUse(span: number, cls: number): void {
+    const ints = this.#spans.ints;
+    const pages = ints[span + PAGES];
+    ints[span + SWEEPGEN] = this.#spans.sweep[HEAP_SWEEPGEN];
+    ints[span + STATE] = IN_USE;
+    ints[span + CLASS] = cls;
+    ints[span + BLOCKS] = CLASS_TO_BLOCKS[cls];
+    ints[span + FREE_BLOCKS] = 0;
+    ints[span + CHAIN_BLOCKS] = 0;
+    ints[span + IN_CACHE] = 0;
+    ints[span + SPECIALS] = 0;
+    ints[span + NO_SCAN] = 0;
+    const bytes = cls === 0 ? pages * PAGE_BYTES : CLASS_TO_BLOCKS[cls] * CLASS_TO_SIZE[cls];
+    this.#spans.setLimitBytes(span, bytes);
+
+    const { pageSpan, pageInfo } = this.#arena;
+    const start = ints[span + START];
+    const info = cls << INFO_CLASS_SHIFT;
+    for (let i = 0; i < pages; i++) {
+      pageSpan[start + i] = span;
+      pageInfo[start + i] = info | i;
+    }
+  }
+
+  /** Takes exactly `pages` pages out of the free lists, growing the heap if it must; -1 if it cannot. */
+  #allocSpan(pages: number): number {
+    let span = this.#findFree(pages);
+    if (span < 0) {
+      if (!this.#grow(pages)) return -1;
+      span = this.#findBestFit(pages);
+      if (span < 0) {
+        throw new GoThrow(`MHeap_AllocLocked - no span of ${pages} pages after growing`);
+      }
+    }
+    const spans = this.#spans;
+    const ints = spans.ints;
+    spans.remove(span);
+    if (ints[span + PAGES_RELEASED] > 0) {
+      this.#stats[HEAP_RELEASED] -= ints[span + PAGES_RELEASED] * PAGE_BYTES;
+      ints[span + PAGES_RELEASED] = 0;
+    }
+    if (ints[span + PAGES] > pages) this.#trim(span, pages);
+    this.#stats[HEAP_INUSE] += pages * PAGE_BYTES;
+    this.#stats[HEAP_IDLE] -= pages * PAGE_BYTES;
+    spans.setUnusedSince(span, 0);
+    return span;
+  }
+
+  /** Cuts a span that is being taken down to its first `pages` pages; the rest becomes free again. */
+  #trim(span: number, pages: number): void {
+    const spans = this.#spans;
+    const start = spans.ints[span + START];
+    const rest = spans.alloc(start + pages, spans.ints[span + PAGES] - pages);
+    const ints = spans.ints;
+    ints[span + PAGES] = pages;
+    ints[rest + NEED_ZERO] = ints[span + NEED_ZERO];
+    const { pageSpan } = this.#arena;
+    if (pages > 0) pageSpan[start + pages - 1] = span;
+    // In this state neither half is joined with the other.
+    ints[span + STATE] = STACK;
+    const bytes = ints[rest + PAGES] * PAGE_BYTES;
+    this.#stats[HEAP_IDLE] -= bytes;
+    this.#freeSpan(rest, spans.unusedSince(span));
+  }
+
+  #findFree(pages: number): number {
+    const ints = this.#spans.ints;
+    for (let length = pages; length < MAX_LIST_PAGES; length++) {
+      const list = freeList(length);
+      if (ints[list + NEXT] !== list) return ints[list + NEXT];
+    }
+    return this.#findBestFit(pages);
+  }
+
+  #findBestFit(pages: number): number {
+    const ints = this.#spans.ints;
+    const list = freeList(MAX_LIST_PAGES);
+    let best = -1;
+    for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
+      if (ints[span + PAGES] < pages) continue;
+      const closer = best < 0 || ints[span + PAGES] < ints[best + PAGES] ||
+        (ints[span + PAGES] === ints[best + PAGES] && ints[span + START] < ints[best + START]);
+      if (closer) best = span;
+    }
+    return best;
+  }
+
+  #grow(pages: number): boolean {
+    const needed = Math.ceil(pages / GROWTH_ROUND_PAGES) * GROWTH_ROUND_PAGES;
+    let taken = Math.max(needed, GROWTH_PAGES);
+    let first = this.#arena.sysAlloc(taken);
+    if (first < 0 && taken > needed) {
+      taken = needed;
+      first = this.#arena.sysAlloc(taken);
+    }
+    if (first < 0) return false;
+    const span = this.#spans.alloc(first, taken);
+    this.#arena.pageInfo.fill(NO_OBJECT, first, first + taken);
+    this.#freeSpan(span, this.nowNs);
+    return true;
+  }
+
+  /** The message for a request of `pages` pages that could not be served. */
+  outOfMemory(pages: number): string {
+    const bytes = Math.ceil(pages / GROWTH_ROUND_PAGES) * GROWTH_ROUND_PAGES * PAGE_BYTES;
+    return `runtime: out of memory: cannot allocate ${bytes}-byte block ` +
+      `(${this.#stats[HEAP_SYS]} in use)`;
+  }
+
+  /** Makes a span that is in no list free, joins it with its neighbours and puts it in its list. */
+  #freeSpan(span: number, unusedSinceNs: number): void {
+    const spans = this.#spans;
+    const ints = spans.ints;
+    const { pageSpan, pageInfo } = this.#arena;
+    let start = ints[span + START];
+    let pages = ints[span + PAGES];
+    if (ints[span + STATE] === IN_USE && ints[span + NEXT] !== 0) spans.remove(span);
+    this.#stats[HEAP_IDLE] += pages * PAGE_BYTES;
+    for (let page = start; page < start + pages; page++) pageInfo[page] = NO_OBJECT;
+
+    const before = start > 0 ? pageSpan[start - 1] : 0;
+    if (before !== 0 && ints[before + STATE] === FREE) {
+      start = ints[before + START];
+      pages += ints[before + PAGES];
+      this.#absorb(span, before);
+    }
+    const end = start + pages;
+    const after = end < this.#arena.usedPages ? pageSpan[end] : 0;
+    if (after !== 0 && ints[after + STATE] === FREE) {
+      pages += ints[after + PAGES];
+      this.#absorb(span, after);
+    }
+    ints[span + STATE] = FREE;
+    ints[span + START] = start;
+    ints[span + PAGES] = pages;
+    pageSpan[start] = span;
+    pageSpan[start + pages - 1] = span;
+    spans.setUnusedSince(span, unusedSinceNs);
+    spans.insert(freeList(pages), span);
+  }
+
+  #absorb(span: number, neighbour: number): void {
+    const ints = this.#spans.ints;
+    ints[span + PAGES_RELEASED] += ints[neighbour + PAGES_RELEASED];
+    ints[span + NEED_ZERO] |= ints[neighbour + NEED_ZERO];
+    this.#spans.remove(neighbour);
+    this.#spans.free(neighbour);
+  }
+
+  /** Sweeps until `pages` pages came back, as far as there are any; called and left with the lock held. */
+  #reclaim(pages: number): void {
+    for (let length = pages; length < MAX_LIST_PAGES; length++) {
+      if (this.#reclaimList(busyList(length), pages) > 0) return;
+    }
+    if (this.#reclaimList(busyList(MAX_LIST_PAGES), pages) > 0) return;
+
+    let reclaimed = 0;
+    for (let length = 1; length < pages && length < MAX_LIST_PAGES; length++) {
+      reclaimed += this.#reclaimList(busyList(length), pages - reclaimed);
+      if (reclaimed >= pages) return;
+    }
+
+    this.lock.unlock();
+    for (;;) {
+      const swept = this.sweeper.sweepOne();
+      if (swept < 0) break;
+      reclaimed += swept;
+      if (reclaimed >= pages) break;
+    }
+    this.lock.lock();
+  }
+
+  /**
+   * Sweeps the large objects of one list, from the head, until `pages` of them came back, or one is found
+   * that is swept already: the swept ones are at the tail. Counts spans where it is asked for pages, as the
+   * seeds do.
+   */
+  #reclaimList(list: number, pages: number): number {
+    const generation = this.#spans.sweep[HEAP_SWEEPGEN];
+    let returned = 0;
+    for (let span = this.#spans.ints[list + NEXT]; span !== list;) {
+      const ints = this.#spans.ints;
+      if (this.claim(span, generation)) {
+        this.#spans.remove(span);
+        this.#spans.insertBack(list, span);
+        this.lock.unlock();
+        if (this.sweeper.sweepSpan(span, false)) returned++;
+        this.lock.lock();
+        if (returned >= pages) return returned;
+        span = this.#spans.ints[list + NEXT];
+      } else if (ints[span + SWEEPGEN] === generation - 1) {
+        span = ints[span + NEXT];
+      } else {
+        break;
+      }
+    }
+    return returned;
+  }
+
+  /** Claims a span that has to be swept in this generation; only one thread gets it. */
+  claim(span: number, generation: number): boolean {
+    const ints = this.#spans.ints;
+    return ints[span + SWEEPGEN] === generation - 2 &&
+      Atomics.compareExchange(ints, span + SWEEPGEN, generation - 2, generation - 1) ===
+        generation - 2;
+  }
+}

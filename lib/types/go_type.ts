@@ -1,0 +1,230 @@
+/**
+ * A type descriptor says what the collector and the allocator have to know of a Go type: how large
+ * its values are, and which of their words hold pointers. It is what `runtime._type` is in Go 1.4,
+ * with what `reflect` adds to it: fields, parameters, methods, the type's text.
+ *
+ * The words of a value are coded in two bits each, with the numbers that the heap bitmap uses:
+ * 0 dead (the object ends here), 1 scalar, 2 pointer. A mask packs 16 words into one int32, the
+ * first word lowest:
+ *
+ * ```text
+ *    31 30   29 28                       5  4    3  2    1  0
+ *   +-------+-------+-- ... ----------+-------+-------+-------+
+ *   |word 15|word 14|                 |word 2 |word 1 |word 0 |   mask[0]
+ *   +-------+-------+-- ... ----------+-------+-------+-------+
+ *   |word 31|word 30|                 |word 18|word 17|word 16|   mask[1]
+ *   +-------+-------+-- ... ----------+-------+-------+-------+
+ * ```
+ *
+ * Within a value nothing is dead: padding and numbers are scalars. Both words of an interface are
+ * pointers, though the first one holds a type, which lies outside the arena and is ignored there:
+ *
+ * ```text
+ *   *int p     string p s     []byte p s s     interface {} p p     struct { a int8; b *int } s p
+ * ```
+ *
+ * A mask holds one period of the pattern only. `[1000000000]*int` is 8 GB of pointers and has a mask
+ * of one word, 2; so has a type of 16 words or less its whole pattern in one number, `typeBits`,
+ * which costs the allocation of a small object one load.
+ *
+ * Every descriptor is an object of one class with one hidden class, whatever its kind: allocation
+ * reads them from a single inline cache. (Sizes are small integers in it. The first type of 2 GiB or
+ * more makes V8 widen them, once.) They are made by a type table and never change.
+ *
+ * @module
+ */
+
+import type { Pointer } from "../platform/platform.ts";
+
+/**
+ * Go's numbers of the kinds of types, as `reflect.Kind` has them.
+ *
+ * `Invalid` is the kind of a named type whose definition is not finished yet.
+ */
+export const Kind = {
+  Invalid: 0,
+  Bool: 1,
+  Int: 2,
+  Int8: 3,
+  Int16: 4,
+  Int32: 5,
+  Int64: 6,
+  Uint: 7,
+  Uint8: 8,
+  Uint16: 9,
+  Uint32: 10,
+  Uint64: 11,
+  Uintptr: 12,
+  Float32: 13,
+  Float64: 14,
+  Complex64: 15,
+  Complex128: 16,
+  Array: 17,
+  Chan: 18,
+  Func: 19,
+  Interface: 20,
+  Map: 21,
+  Ptr: 22,
+  Slice: 23,
+  String: 24,
+  Struct: 25,
+  UnsafePointer: 26,
+} as const;
+
+/** One of the numbers in {@linkcode Kind}. */
+export type Kind = typeof Kind[keyof typeof Kind];
+
+/** A field of a struct type. */
+export interface GoField {
+  /** Its name, an identifier. */
+  readonly name: string;
+  /** Its type. */
+  readonly type: GoType;
+  /** Where it begins, in bytes from the start of the struct. */
+  readonly offset: number;
+}
+
+/** A method of an interface or of a named type. */
+export interface GoMethod {
+  /** Its name, an identifier. */
+  readonly name: string;
+  /** Its signature without the receiver: a type of kind Func. */
+  readonly type: GoType;
+  /** Whether only a pointer to the type has it; always false in an interface. */
+  readonly pointerReceiver: boolean;
+}
+
+/** What the layout of a type decides: sizes and pointers. */
+export interface Layout {
+  readonly size: number;
+  readonly align: number;
+  readonly fieldAlign: number;
+  readonly words: number;
+  readonly pointerFree: boolean;
+  readonly typeBits: number;
+  readonly mask: Int32Array;
+  readonly maskWords: number;
+  readonly directIface: boolean;
+}
+
+/** What the structure of a type decides: all but its identity (owner, address, name). */
+export interface Shape extends Layout {
+  readonly kind: Kind;
+  readonly string: string;
+  readonly elem: GoType | null;
+  readonly key: GoType | null;
+  readonly length: number;
+  readonly fields: readonly GoField[];
+  readonly params: readonly GoType[];
+  readonly results: readonly GoType[];
+  readonly variadic: boolean;
+  readonly methods: readonly GoMethod[];
+}
+
+/**
+ * The descriptor of a Go type, laid out for the platform of the table that made it. Unnamed types of
+ * the same structure are the same object, so `===` is Go's identity of types.
+ *
+ * @example What a descriptor knows
+ * ```ts
+ * import { GoHeap } from "@goheap/goheap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using heap = new GoHeap({ platform: "linux/amd64" });
+ * const { types } = heap;
+ * const pair = types.struct("main.Pair", { id: types.int8, next: types.pointer(types.int) });
+ * assertEquals(pair.string, "main.Pair");
+ * assertEquals(pair.size, 16);
+ * assertEquals(pair.fields[1].offset, 8);
+ * assertEquals(pair.typeBits, 0b10_01);
+ * assertEquals(types.pointer(pair).string, "*main.Pair");
+ * ```
+ */
+export class GoType {
+  // `declare`, since a field that begins as undefined is never again read as a small integer, which
+  // takes up to three times as long.
+
+  /** The table that made it; a heap takes the types of its own table only. */
+  declare readonly owner: object;
+  /** The address that stands for it in traces, dumps and interfaces: a multiple of 8, outside the arena. */
+  declare readonly address: Pointer;
+  /** The name of a named or predeclared type, as in `"main.T"` or `"int"`; else empty. */
+  declare readonly name: string;
+  /** Its kind; that of the underlying type if it is named. */
+  declare readonly kind: Kind;
+  /** The type as Go prints it: `"map[string]int"`, `"struct { a int8; b *main.T }"`. */
+  declare readonly string: string;
+  /** Bytes in a value, a multiple of `align`. */
+  declare readonly size: number;
+  /** Alignment of a variable, in bytes. */
+  declare readonly align: number;
+  /** Alignment of a field, in bytes; always `align` in the gc compiler. */
+  declare readonly fieldAlign: number;
+  /** Words in a value, the last one perhaps in part. */
+  declare readonly words: number;
+  /** Whether no word of a value is a pointer: seeds' kindNoPointers. */
+  declare readonly pointerFree: boolean;
+  /** The codes of all words as an int32, word 0 lowest; 0 if there are over 16 words or no pointers. */
+  declare readonly typeBits: number;
+  /** The codes of one period of words, 16 to an int32, zero behind them; empty if `pointerFree`. */
+  declare readonly mask: Int32Array;
+  /** Words in a period: word w of a value has the code of word w % maskWords; 0 if `pointerFree`. */
+  declare readonly maskWords: number;
+  /** Whether a value is one pointer, which an interface then holds itself: seeds' kindDirectIface. */
+  declare readonly directIface: boolean;
+  /** What a pointer, slice, array or channel has as its element, and a map as its value; else null. */
+  declare readonly elem: GoType | null;
+  /** The key of a map; else null. */
+  declare readonly key: GoType | null;
+  /** The number of elements of an array; else 0. */
+  declare readonly length: number;
+  /** The fields of a struct, in order; else empty. */
+  declare readonly fields: readonly GoField[];
+  /** The parameters of a function; the last one is a slice if it is variadic. */
+  declare readonly params: readonly GoType[];
+  /** The results of a function. */
+  declare readonly results: readonly GoType[];
+  /** Whether a function takes any number of last parameters. */
+  declare readonly variadic: boolean;
+  /** The methods of an interface or of a named type, by name; those of pointer receivers too. */
+  declare readonly methods: readonly GoMethod[];
+
+  /** Called by type tables only. */
+  constructor(owner: object, address: Pointer, name: string, shape: Shape) {
+    this.owner = owner;
+    this.address = address;
+    this.name = name;
+    this.kind = shape.kind;
+    this.string = shape.string;
+    this.size = shape.size;
+    this.align = shape.align;
+    this.fieldAlign = shape.fieldAlign;
+    this.words = shape.words;
+    this.pointerFree = shape.pointerFree;
+    this.typeBits = shape.typeBits;
+    this.mask = shape.mask;
+    this.maskWords = shape.maskWords;
+    this.directIface = shape.directIface;
+    this.elem = shape.elem;
+    this.key = shape.key;
+    this.length = shape.length;
+    this.fields = shape.fields;
+    this.params = shape.params;
+    this.results = shape.results;
+    this.variadic = shape.variadic;
+    this.methods = shape.methods;
+  }
+}
+
+/**
+ * Gives a named type, made with kind Invalid so that its own definition could point to it, what its
+ * underlying type has. This happens once, before the type is handed out.
+ */
+export function completeType(
+  type: GoType,
+  underlying: GoType,
+  methods: readonly GoMethod[],
+): void {
+  const { address, name } = type;
+  Object.assign(type, underlying, { address, name, string: name, methods });
+}

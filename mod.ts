@@ -1,0 +1,52 @@
+/**
+ * goheap: Go's memory allocator and garbage collector, over linear memory that the program owns.
+ *
+ * @example An object, a root, a collection
+ * ```ts
+ * import { GoHeap } from "@goheap/goheap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using heap = new GoHeap();
+ * const { types } = heap;
+ * const point = types.struct("main.Point", { x: types.float64, y: types.float64 });
+ *
+ * const root = heap.global(types.pointer(point));
+ * heap.storePointer(root, heap.newobject(point));
+ * heap.storeFloat64(heap.loadPointer(root), 1.5);
+ * heap.GC();
+ * assertEquals(heap.loadFloat64(heap.loadPointer(root)), 1.5);
+ * ```
+ *
+ * @module
+ */
+
+export { type SysStat } from "./lib/arena/stats.ts";
+export { GoPanic, GoThrow } from "./lib/errors.ts";
+export { Frame, Ref } from "./lib/frame.ts";
+export type { CollectPolicy } from "./lib/gc/collector.ts";
+export type { Eface, ObjectPlace } from "./lib/gc/finalizers.ts";
+export { GoHeap } from "./lib/go_heap.ts";
+export type { MemStats, SizeClassStats } from "./lib/inspect/mem_stats.ts";
+export type {
+  HeapSnapshot,
+  Runs,
+  SnapshotFreeSpan,
+  SnapshotInUseSpan,
+  SnapshotStats,
+} from "./lib/inspect/snapshot.ts";
+export { FlagNoGC, FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } from "./lib/malloc.ts";
+export type { GoHeapOptions } from "./lib/options.ts";
+export {
+  type AddressSpace,
+  type MemoryWindow,
+  SharedAddressSpace,
+} from "./lib/platform/address_space.ts";
+export type { Platform, Pointer } from "./lib/platform/platform.ts";
+export { type GoField, type GoMethod, GoType, Kind } from "./lib/types/go_type.ts";
+export {
+  type Fields,
+  type Methods,
+  type NamedTypeOptions,
+  type OfItself,
+  TypeTable,
+} from "./lib/types/type_table.ts";

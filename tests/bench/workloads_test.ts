@@ -1,0 +1,34 @@
+import { assert, assertEquals } from "@std/assert";
+import { makeGraph, randomBelow, workloads } from "../../bench/workloads.ts";
+
+Deno.test("no two workloads have one name", () => {
+  assertEquals(new Set(workloads.map(({ name }) => name)).size, workloads.length);
+});
+
+Deno.test("the generator gives the numbers that it gives in Go", () => {
+  const below = randomBelow(1);
+  assertEquals([below(1_000_000), below(1_000_000), below(1_000_000)], [236455, 369270, 504242]);
+});
+
+Deno.test("every node of a random graph is reachable from the first one", () => {
+  const nodes = 1000;
+  const { left, right } = makeGraph("random", nodes, 1);
+  assertEquals(countReachable(left, right), nodes);
+  assert(right.every((target) => target >= 0 && target < nodes));
+});
+
+Deno.test("a tree has its children at twice a node's number, and nil where they would be outside", () => {
+  const { left, right } = makeGraph("tree", 6, 1);
+  assertEquals([...left], [1, 3, 5, -1, -1, -1]);
+  assertEquals([...right], [2, 4, -1, -1, -1, -1]);
+  assertEquals(countReachable(left, right), 6);
+});
+
+function countReachable(left: Int32Array, right: Int32Array): number {
+  const seen = new Set([0]);
+  for (const node of seen) {
+    if (left[node] >= 0) seen.add(left[node]);
+    if (right[node] >= 0) seen.add(right[node]);
+  }
+  return seen.size;
+}

@@ -1,0 +1,66 @@
+/**
+ * The command as one file: what `deno task bundle` and `deno task compile` write, and what the latter
+ * says where denort, which it is made of, can't be had.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+
+const root = new URL("../../", import.meta.url);
+
+async function run(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const command = new Deno.Command(program, { args, cwd: root, env: { NO_COLOR: "1", ...env } });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+const deno = Deno.execPath();
+
+/** Whether denort lies here already: a test downloads nothing unless it is told to. */
+async function hasDenort(): Promise<boolean> {
+  if (Deno.env.has("DENORT_BIN") || Deno.env.has("REQUIRE_COMPILE")) return true;
+  const { denoDir } = JSON.parse((await run(deno, ["info", "--json"])).stdout);
+  const { deno: release } = Deno.version;
+  const archive = `${denoDir}/dl/release/v${release}/denort-${Deno.build.target}.zip`;
+  return await Deno.stat(archive).then((file) => file.isFile, () => false);
+}
+
+async function expectVersion(program: string, args: string[]): Promise<void> {
+  const fromSource = await run(deno, ["run", "--allow-read", "cli.ts", "--version"]);
+  assertEquals(await run(program, [...args, "--version"]), fromSource);
+  assertEquals(fromSource.code, 0);
+  assertMatch(fromSource.stdout, /^goheap \d+\.\d+\.\d+/);
+}
+
+Deno.test("the bundled command is one file that runs by itself", async () => {
+  assertEquals((await run(deno, ["task", "bundle"])).code, 0);
+  const lines = (await Deno.readTextFile(new URL("dist/cli.js", root))).split("\n");
+  assertMatch(lines[0], /^#!.*deno run/);
+  assertEquals(lines.filter((line) => /^import .* from "\.|^import .* from "@/.test(line)), []);
+  await expectVersion(deno, ["run", "--no-config", "--allow-read", "dist/cli.js"]);
+});
+
+Deno.test({
+  name: "the compiled command runs without deno (ignored where denort is not at hand)",
+  ignore: !await hasDenort(),
+  fn: async () => {
+    assertEquals((await run(deno, ["task", "compile"])).code, 0);
+    await expectVersion(Deno.build.os === "windows" ? "dist/goheap.exe" : "dist/goheap", []);
+  },
+});
+
+Deno.test("without denort, compile points at the bundle in one line", async () => {
+  const { code, stderr } = await run(
+    deno,
+    ["run", "--allow-read", "--allow-run", "tools/compile.ts"],
+    { DENORT_BIN: "/nowhere/denort" },
+  );
+  assertEquals(code, 1);
+  assertMatch(stderr, /^Cannot compile: .*`deno task bundle`.*\n$/);
+});
