@@ -25,8 +25,8 @@ export const prepareHeap: Prepare = (workload) => {
   addBallast(heap, workload.ballastBytes);
   addGraph(heap, workload);
   const run = runOf(heap, workload);
-  heap.GC();
   heap.SetGCPercent(workload.gcPercent);
+  heap.GC();
   return { ...run, dispose: () => heap[Symbol.dispose]() };
 };
 

@@ -2,7 +2,7 @@
  * Roots for blocks that come and go in any order: pointer variables outside the arena, given out by
  * number.
  *
- * They lie in arrays of {@linkcode SLOTS_PER_CHUNK} pointers in the heap's data segments, 512 KiB each on
+ * They lie in arrays of {@linkcode SLOTS_PER_CHUNK} pointers in the heap's data segments, 32 KiB each on
  * a 64-bit platform; an array is added when all slots are taken and none is ever given back. A slot that
  * is free holds nil, so that a collection reads it and goes on. Free slots form a list through a table
  * beside them, the one freed last on top, which keeps the slots in use close together.
@@ -14,14 +14,17 @@ import type { GoHeap } from "../go_heap.ts";
 import type { Pointer } from "../platform/platform.ts";
 
 /** How many slots one array has. */
-export const SLOTS_PER_CHUNK = 65536;
-const CHUNK_SHIFT = 16;
+export const SLOTS_PER_CHUNK = 4096;
+const CHUNK_SHIFT = 12;
 
 /** A growing set of root variables in a heap. */
 export class RootSlots {
   readonly #heap: GoHeap;
   readonly #chunks: Pointer[] = [];
-  #nextFree = new Int32Array(0);
+  /** Slots that were ever in use; the ones above have not been touched. */
+  #made = 0;
+  /** By slot, the free slot after it in the list, if it is free; -1 ends the list. */
+  #nextFree = new Int32Array(SLOTS_PER_CHUNK);
   #firstFree = -1;
 
   /** Makes an empty set. */
@@ -31,9 +34,9 @@ export class RootSlots {
 
   /** Stores `pointer` in a free slot; returns the slot's number. */
   hold(pointer: Pointer): number {
-    if (this.#firstFree < 0) this.#addChunk();
-    const slot = this.#firstFree;
-    this.#firstFree = this.#nextFree[slot];
+    let slot = this.#firstFree;
+    if (slot >= 0) this.#firstFree = this.#nextFree[slot];
+    else slot = this.#make();
     this.#heap.storePointer(this.#addressOf(slot), pointer);
     return slot;
   }
@@ -50,15 +53,16 @@ export class RootSlots {
     return this.#chunks[slot >> CHUNK_SHIFT] + index * this.#heap.platform.pointerBytes;
   }
 
-  #addChunk(): void {
-    const { types } = this.#heap;
-    const first = this.#nextFree.length;
-    this.#chunks.push(this.#heap.global(types.array(types.unsafePointer, SLOTS_PER_CHUNK)));
-    const nextFree = new Int32Array(first + SLOTS_PER_CHUNK);
-    nextFree.set(this.#nextFree);
-    for (let slot = first; slot < nextFree.length; slot++) nextFree[slot] = slot + 1;
-    nextFree[nextFree.length - 1] = -1;
-    this.#nextFree = nextFree;
-    this.#firstFree = first;
+  #make(): number {
+    if (this.#made === this.#nextFree.length) {
+      const nextFree = new Int32Array(this.#made * 2);
+      nextFree.set(this.#nextFree);
+      this.#nextFree = nextFree;
+    }
+    if (this.#made === this.#chunks.length * SLOTS_PER_CHUNK) {
+      const { types } = this.#heap;
+      this.#chunks.push(this.#heap.global(types.array(types.unsafePointer, SLOTS_PER_CHUNK)));
+    }
+    return this.#made++;
   }
 }

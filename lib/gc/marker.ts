@@ -10,10 +10,18 @@
  *               marks of the span: ┌ marked ┬ free ┐ ◀── word = block / 32 ─────┘
  * ```
  *
- * The queue is first in, first out. On a random graph of 1,000,000 objects that is twice as fast as a
- * stack: the objects at its head are independent of each other, so the processor fetches several at once,
- * where a stack has it wait for each in turn. All arithmetic is in int32 (a page, a word in its span),
- * which holds for an arena of 128 GiB.
+ * What marking costs is waiting for memory: an object of a large heap is in no cache. A processor waits for
+ * several objects at once if their addresses are known and little lies between the loads. So the queue is
+ * first in, first out, since what stands at its head is independent of each other, where a stack has each
+ * object wait for the one before; and the work goes in three short loops over some hundred pointers:
+ *
+ * ```
+ *   follow    takes objects from the queue; notes in `slots` where their pointers are
+ *   load      slots ──▶ values: nothing but one load and one store each, so that many loads are under way
+ *   grey      values ──▶ marks, and the queue
+ * ```
+ *
+ * All arithmetic is in int32 (a page, a word in its span), which holds for an arena of 128 GiB.
  *
  * ```
  *   an entry of the queue, two int32:   │ first page of the span │ word in the span << 7 │ class │
@@ -56,6 +64,11 @@ const POINTER_BITS = 0xaaaaaaaa | 0;
 const CLASS_BITS = 7;
 const CLASS_MASK = (1 << CLASS_BITS) - 1;
 
+/** Pointers that are noted before any of them is loaded. */
+const SLOTS = 512;
+/** Stands in the place of a slot for a pointer that was not found in the heap. */
+const ROOT = -1;
+
 const FIRST_QUEUE_ENTRIES = 2 ** 12;
 const MAX_QUEUE_ENTRIES = 2 ** 24;
 
@@ -72,6 +85,12 @@ export class Marker {
   readonly #baseHigh: number;
   readonly #table: GrowingInts;
   readonly #maxEntries: number;
+  /** Words of the heap that are to be loaded, counted from the arena's start. */
+  readonly #slots = new Float64Array(SLOTS);
+  /** What was loaded from them: low and high half. */
+  readonly #longValues = new Float64Array(SLOTS);
+  readonly #values = new Int32Array(this.#longValues.buffer);
+  #slotCount = 0;
   #queue: Int32Array;
   #head = 0;
   #tail = 0;
@@ -98,19 +117,22 @@ export class Marker {
 
   /** Greys the block that `p` points into, if there is one. */
   grey(p: Pointer): void {
-    this.#grey(p | 0, Math.floor(p / 2 ** 32), 0);
+    this.#slots[0] = ROOT;
+    this.#values[0] = p | 0;
+    this.#values[1] = Math.floor(p / 2 ** 32);
+    this.#greyValues(1);
   }
 
   /** Greys what the variable of `type` at `address`, in `memory`, points to. */
   greyVariable(memory: Memory, address: Pointer, type: GoType): void {
-    const { pointerBytes } = this.#arena.platform;
-    const words = Math.floor(type.size / pointerBytes);
+    const ints = this.#arena.platform.pointerBytes / 4;
+    const words = Math.floor(type.size / this.#arena.platform.pointerBytes);
     const first = (address - memory.base) / 4;
-    const step = pointerBytes / 4;
     for (let word = 0; word < words; word++) {
       if (type.maskWords !== 1 && wordCode(type, word) !== BITS_POINTER) continue;
-      const at = first + word * step;
-      this.#grey(memory.i32[at], step === 2 ? memory.i32[at + 1] : 0, 0);
+      const low = memory.u32[first + word * ints];
+      const high = ints === 2 ? memory.u32[first + word * 2 + 1] : 0;
+      if (low + high !== 0) this.grey(low + high * 2 ** 32);
     }
   }
 
@@ -118,8 +140,9 @@ export class Marker {
   greyReferents(span: number, block: number): void {
     const ints = this.#spans.ints;
     const cls = ints[span + CLASS];
+    const words = CLASS_TO_SIZE[cls] >> this.#wordShift;
     if (cls === 0) this.#followLarge(ints[span + START]);
-    else this.#follow(ints[span + START], block * this.#wordsOf(cls), this.#wordsOf(cls));
+    else this.#follow(ints[span + START], block * words, words);
   }
 
   /** Follows all grey blocks, and those they lead to, until none is left. */
@@ -133,7 +156,7 @@ export class Marker {
 
   /** Forgets what is queued and clears all marks: the collection was given up. */
   abandon(): void {
-    this.#head = this.#tail = 0;
+    this.#head = this.#tail = this.#slotCount = 0;
     this.#overflowed = false;
     const ints = this.#spans.ints;
     const { marks } = this.#arena.bitmap;
@@ -146,68 +169,26 @@ export class Marker {
   }
 
   #drainQueue(): void {
-    while (this.#head !== this.#tail) {
-      const queue = this.#queue;
-      const page = queue[this.#head];
-      const entry = queue[this.#head + 1];
-      this.#head = (this.#head + 2) & (queue.length - 1);
-      const cls = entry & CLASS_MASK;
-      if (cls === 0) this.#followLarge(page);
-      else this.#follow(page, entry >>> CLASS_BITS, this.#wordsOf(cls));
+    for (;;) {
+      while (this.#head !== this.#tail) {
+        const queue = this.#queue;
+        const page = queue[this.#head];
+        const entry = queue[this.#head + 1];
+        this.#head = (this.#head + 2) & (queue.length - 1);
+        const cls = entry & CLASS_MASK;
+        if (cls === 0) this.#followLarge(page);
+        else this.#follow(page, entry >>> CLASS_BITS, CLASS_TO_SIZE[cls] >> this.#wordShift);
+      }
+      if (this.#slotCount === 0) return;
+      this.#greySlots();
     }
   }
 
-  /** Greys the target of the pointer with these halves, found in the heap word `from`, or in a root (0). */
-  #grey(low: number, high: number, from: number): void {
-    const pages = (high - this.#baseHigh) >>> 0;
-    const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - this.#basePage) | 0;
-    if (pages > 32 || page < 0 || page >= this.#arena.usedPages) {
-      if (high === 0 && (low | 0) !== 0) this.#checkSmall(low >>> 0, from);
-      return;
-    }
-    const info = this.#arena.pageInfo[page];
-    const cls = info >>> INFO_CLASS_SHIFT;
-    const pageInSpan = info & INFO_PAGE_MASK;
-    if (cls === 0 || info < 0) {
-      this.#greyLarge(page, info, low, high, from);
-      return;
-    }
-    const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
-    const block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
-    const start = page - pageInSpan;
-    const { marks } = this.#arena.bitmap;
-    const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
-    const bit = 1 << (block & 31);
-    // A free block may be pointed to by what once was its owner: it stays free.
-    if (((marks[at] | marks[at + 1]) & bit) !== 0) return;
-    if (block >= CLASS_TO_BLOCKS[cls]) {
-      this.#pointsToSlack(offset - block * CLASS_TO_SIZE[cls], low, high, from);
-      return;
-    }
-    marks[at] |= bit;
-    this.#push(start, ((block * CLASS_TO_SIZE[cls]) >> this.#wordShift) << CLASS_BITS | cls);
-  }
-
-  #greyLarge(page: number, info: number, low: number, high: number, from: number): void {
-    if (info < 0) {
-      this.#invalid(low, high, from);
-      return;
-    }
-    const start = page - info;
-    const span = this.#arena.pageSpan[page];
-    if (info * PAGE_BYTES + (low & (PAGE_BYTES - 1)) >= this.#spans.limitBytes(span)) {
-      this.#invalid(low, high, from);
-      return;
-    }
-    const { marks } = this.#arena.bitmap;
-    if (marks[start << MARK_SHIFT] !== 0) return;
-    marks[start << MARK_SHIFT] = 1;
-    if (this.#spans.ints[span + NO_SCAN] === 0) this.#push(start, 0);
-  }
-
-  /** Greys the targets of the `words` words of an object, from word `word` of the span at `page` on. */
+  /** Notes the pointers among the `words` words of an object, from word `word` of the span at `page` on. */
   #follow(page: number, word: number, words: number): void {
     const { types, typeInts } = this.#arena.bitmap;
+    const slots = this.#slots;
+    let count = this.#slotCount;
     let at = page * typeInts + (word >>> 4);
     let first = word & 15;
     let left = words;
@@ -216,40 +197,108 @@ export class Marker {
       let pointers = (types[at] >>> (first << 1)) & POINTER_BITS;
       const here = 16 - first;
       if (left < here) pointers &= ~(-1 << (left << 1));
-      if (pointers !== 0) this.#followWords(firstWord, pointers);
-      if (left <= here) return;
+      while (pointers !== 0) {
+        const bit = 31 - Math.clz32(pointers);
+        pointers ^= 1 << bit;
+        slots[count++] = firstWord + (bit >>> 1);
+      }
+      if (count > SLOTS - 16) {
+        this.#slotCount = count;
+        this.#greySlots();
+        count = 0;
+      }
+      if (left <= here) break;
       left -= here;
       firstWord += here;
       first = 0;
       at++;
     }
+    this.#slotCount = count;
   }
 
-  /** Greys the targets of those of 16 words, from `firstWord` on, whose bits are set in `pointers`. */
-  #followWords(firstWord: number, pointers: number): void {
+  /** Greys what the words noted in `slots` point to. */
+  #greySlots(): void {
+    const count = this.#slotCount;
+    this.#slotCount = 0;
+    if (this.#wordShift === 3) this.#loadLong(count);
+    else this.#loadShort(count);
+    this.#greyValues(count);
+  }
+
+  /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
+  #loadLong(count: number): void {
+    const slots = this.#slots;
+    const values = this.#longValues;
+    const { f64 } = this.#arena.memory;
+    for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
+  }
+
+  #loadShort(count: number): void {
+    const slots = this.#slots;
+    const values = this.#values;
     const { i32 } = this.#arena.memory;
-    for (let bits = pointers; bits !== 0;) {
-      const bit = 31 - Math.clz32(bits);
-      bits ^= 1 << bit;
-      const word = firstWord + (bit >>> 1);
-      if (this.#wordShift === 3) {
-        const low = i32[2 * word];
-        const high = i32[2 * word + 1];
-        if ((low | high) !== 0) this.#grey(low, high, word);
-      } else if (i32[word] !== 0) {
-        this.#grey(i32[word], 0, word);
-      }
+    for (let i = 0; i < count; i++) {
+      values[2 * i] = i32[slots[i]];
+      values[2 * i + 1] = 0;
     }
+  }
+
+  #greyValues(count: number): void {
+    const values = this.#values;
+    const { pageInfo, usedPages, bitmap: { marks } } = this.#arena;
+    const baseHigh = this.#baseHigh;
+    const basePage = this.#basePage;
+    for (let i = 0; i < count; i++) {
+      const low = values[2 * i];
+      const high = values[2 * i + 1];
+      const pages = (high - baseHigh) >>> 0;
+      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
+      if (pages > 32 || page >>> 0 >= usedPages) {
+        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        continue;
+      }
+      const info = pageInfo[page];
+      const cls = info >> INFO_CLASS_SHIFT;
+      if (cls <= 0) {
+        this.#greyLarge(page, low, i);
+        continue;
+      }
+      const pageInSpan = info & INFO_PAGE_MASK;
+      const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
+      const block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
+      const start = page - pageInSpan;
+      const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
+      const bit = 1 << (block & 31);
+      // A free block may be pointed to by what once was its owner: it stays free.
+      if (((marks[at] | marks[at + 1]) & bit) !== 0) continue;
+      if (block >= CLASS_TO_BLOCKS[cls]) {
+        this.#checkSlack(offset - block * CLASS_TO_SIZE[cls], i);
+        continue;
+      }
+      marks[at] |= bit;
+      this.#push(start, (((block * CLASS_TO_SIZE[cls]) >> this.#wordShift) << CLASS_BITS) | cls);
+    }
+  }
+
+  #greyLarge(page: number, low: number, i: number): void {
+    const info = this.#arena.pageInfo[page];
+    const span = this.#arena.pageSpan[page];
+    const offset = info * PAGE_BYTES + (low & (PAGE_BYTES - 1));
+    if (info < 0 || offset >= this.#spans.limitBytes(span)) {
+      this.#invalid(i);
+      return;
+    }
+    const start = page - info;
+    const { marks } = this.#arena.bitmap;
+    if (marks[start << MARK_SHIFT] !== 0) return;
+    marks[start << MARK_SHIFT] = 1;
+    if (this.#spans.ints[span + NO_SCAN] === 0) this.#push(start, 0);
   }
 
   #followLarge(start: number): void {
     const span = this.#arena.pageSpan[start];
     if (this.#spans.ints[span + NO_SCAN] !== 0) return;
     this.#follow(start, 0, Math.ceil(this.#spans.limitBytes(span) / (1 << this.#wordShift)));
-  }
-
-  #wordsOf(cls: number): number {
-    return CLASS_TO_SIZE[cls] >> this.#wordShift;
   }
 
   #push(page: number, entry: number): void {
@@ -311,21 +360,23 @@ export class Marker {
   }
 
   /** Go's bitmap has a block boundary behind the last block, so its first word may be pointed to. */
-  #pointsToSlack(offset: number, low: number, high: number, from: number): void {
-    if (offset >= 1 << this.#wordShift) this.#invalid(low, high, from);
+  #checkSlack(offset: number, i: number): void {
+    if (offset >= 1 << this.#wordShift) this.#invalid(i);
   }
 
   /** A small integer in a pointer word was never an address. */
-  #checkSmall(low: number, from: number): void {
-    if (low < this.#arena.platform.physPageBytes) this.#invalid(low, 0, from);
+  #checkSmall(low: number, i: number): void {
+    if (low < this.#arena.platform.physPageBytes) this.#invalid(i);
   }
 
-  #invalid(low: number, high: number, from: number): void {
+  /** Value `i` points where no object can be. */
+  #invalid(i: number): void {
     if (!this.#invalidPointerThrows) return;
-    const value = (low >>> 0) + (high >>> 0) * 2 ** 32;
-    const where = from === 0
+    const value = (this.#values[2 * i] >>> 0) + (this.#values[2 * i + 1] >>> 0) * 2 ** 32;
+    const word = this.#slots[i];
+    const where = word === ROOT
       ? "a root"
-      : `0x${(this.#arena.start + from * (1 << this.#wordShift)).toString(16)}`;
+      : `0x${(this.#arena.start + word * (1 << this.#wordShift)).toString(16)}`;
     throw new GoThrow(
       `runtime: garbage collector found invalid heap pointer *(${where})=0x${value.toString(16)}`,
     );

@@ -146,8 +146,8 @@ func prepare(w workload) prepared {
 	}
 	makeGraph(w)
 	p := workOf(w)
-	runtime.GC()
 	debug.SetGCPercent(w.GCPercent)
+	runtime.GC()
 	return p
 }
 
