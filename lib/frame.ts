@@ -88,7 +88,7 @@ const abandoned = new FinalizationRegistry<{ roots: WeakRef<Roots>; slot: number
  * using ref = heap.ref(heap.newobject(heap.types.int64));
  * await Promise.resolve();
  * heap.GC();
- * assertEquals(heap.load32(ref.pointer), 0);
+ * assertEquals(heap.loadInt32(ref.pointer), 0);
  * ```
  */
 export class Ref {

@@ -25,7 +25,7 @@ import { Collector } from "./gc/collector.ts";
 import { FinalizerQueue } from "./gc/finalizer_queue.ts";
 import { type Eface, Finalizers, type ObjectPlace } from "./gc/finalizers.ts";
 import { Marker } from "./gc/marker.ts";
-import { Attention, Pacer } from "./gc/pacer.ts";
+import { Pacer } from "./gc/pacer.ts";
 import { Roots } from "./gc/roots.ts";
 import { Specials } from "./gc/specials.ts";
 import { Sweep } from "./gc/sweep.ts";
@@ -127,8 +127,7 @@ export class GoHeap {
     const cache = new Cache(arena, spans, freeLists, central);
     pageHeap.local = cache;
 
-    const attention = new Attention();
-    const pacer = new Pacer(checked.gcPercent, checked.minHeapBytes, stats, attention);
+    const pacer = new Pacer(checked.gcPercent, checked.minHeapBytes, stats, cache);
     const specials = new Specials(spans, persistent);
     const sweep = new Sweep({
       arena,
@@ -175,7 +174,6 @@ export class GoHeap {
       marker,
       sweep,
       pacer,
-      attention,
       stats,
       clock: checked.clock,
       policy: checked.collect,
@@ -194,7 +192,6 @@ export class GoHeap {
       pageHeap,
       cache,
       pacer,
-      attention,
       typeOwner,
       zeroBase: image.zeroBase,
     });

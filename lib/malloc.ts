@@ -14,18 +14,23 @@
  * The best that combining can win is eightfold either way.
  *
  * An object's types are written before it is returned, and it is zero unless FlagNoZero says otherwise.
- * The three branches then meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a
- * collection is due ({@linkcode Attention}); otherwise nothing is left to do.
+ * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
+ * ({@linkcode ATTENTION}); otherwise nothing is left to do.
+ *
+ * The functions on the fast path are small, so that V8 inlines all of them where an object is allocated: then
+ * the address, a float64, is never put into an object of its own.
  *
  * @module
  */
 
 import type { Arena } from "./arena/arena.ts";
-import { BITS_POINTER, MARK_SHIFT } from "./arena/bitmap.ts";
+import { type Bitmap, BITS_POINTER, MARK_SHIFT } from "./arena/bitmap.ts";
 import { badArgument, GoPanic, GoThrow, requireInteger } from "./errors.ts";
-import { type Attention, GC_DUE, type Pacer } from "./gc/pacer.ts";
+import { GC_DUE, type Pacer } from "./gc/pacer.ts";
 import { PAGE_BYTES, type Pointer } from "./platform/platform.ts";
 import {
+  ATTENTION,
+  BLOCK_BYTES,
   type Cache,
   CHAINED,
   CLASS_SHIFT,
@@ -34,8 +39,6 @@ import {
   CURSOR,
   END,
   LOCAL_TINY_ALLOCS,
-  SPAN_ADDRESS,
-  SPAN_WORD,
   TINY_ADDRESS,
   TINY_LEFT,
   TYPES,
@@ -48,6 +51,7 @@ import {
   CLASS_TO_SIZE,
   MAX_SMALL_BYTES,
   SIZE_CLASSES,
+  sizeToClass,
   TINY_BYTES,
   TINY_SIZE_CLASS,
 } from "./spans/size_classes.ts";
@@ -64,7 +68,6 @@ export const FlagNoGC = 4;
 export const FlagNoZero = 8;
 /** The allocation does not start a collection. */
 export const FlagNoInvokeGC = 16;
-const ALL_FLAGS = 31;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
 const CLEAR_BY_STORES_BYTES = 256;
@@ -91,7 +94,9 @@ export class Malloc {
   readonly #pageHeap: PageHeap;
   readonly #cache: Cache;
   readonly #pacer: Pacer;
-  readonly #attention: Int32Array;
+  readonly #ints: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #bitmap: Bitmap;
   readonly #typeOwner: object;
   readonly #zeroBase: Pointer;
   readonly #wordShift: number;
@@ -104,7 +109,6 @@ export class Malloc {
     pageHeap: PageHeap;
     cache: Cache;
     pacer: Pacer;
-    attention: Attention;
     typeOwner: object;
     zeroBase: Pointer;
   }) {
@@ -114,7 +118,9 @@ export class Malloc {
     this.#pageHeap = parts.pageHeap;
     this.#cache = parts.cache;
     this.#pacer = parts.pacer;
-    this.#attention = parts.attention.ints;
+    this.#ints = parts.cache.ints;
+    this.#floats = parts.cache.floats;
+    this.#bitmap = parts.arena.bitmap;
     this.#typeOwner = parts.typeOwner;
     this.#zeroBase = parts.zeroBase;
     this.#wordShift = parts.arena.platform.pointerBytes === 8 ? 3 : 2;
@@ -122,74 +128,110 @@ export class Malloc {
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    if ((flags & FlagNoScan) === 0) {
-      if (type === null) throw new GoThrow("malloc missing type");
-      if (type?.owner !== this.#typeOwner) foreignType(type);
-    } else if (size < TINY_BYTES && size >>> 0 === size && size !== 0) {
-      return this.#tiny(size, flags);
-    }
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return this.#large(size, type, flags);
-    }
+    if (flags === 0) return this.#scan(size, type);
+    if (flags === FlagNoScan) return this.#noscan(size);
+    return this.#withFlags(size, type, flags);
+  }
 
+  /** An object with pointers. */
+  #scan(size: number, type: GoType | null): Pointer {
+    if (type === null || type.owner !== this.#typeOwner) return badType(type);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
+      return this.#large(size, type, 0);
+    }
     const cls = size <= 1024 - 8
       ? sizeToClass8[(size + 7) >> 3]
       : sizeToClass128[(size - 1024 + 127) >> 7];
     const slot = cls << CLASS_SHIFT;
-    const { ints, floats } = this.#cache;
-    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(cls);
-    const offset = ints[slot + CURSOR];
-    const blockBytes = CLASS_TO_SIZE[cls];
-    ints[slot + CURSOR] = offset + blockBytes;
-
-    if ((flags & FlagNoZero) !== 0) {
-      this.#expose(cls, offset);
-    } else if (ints[slot + CONTENTS] !== CLEAN) {
-      this.#clearBlock(floats[2 * cls + SPAN_WORD] + (offset >> 3), blockBytes);
+    const offset = this.#take(slot);
+    if (type.size === size && type.typeBits !== 0) {
+      this.#bitmap.addTypes(this.#ints[slot + TYPES], offset >> this.#wordShift, type.typeBits);
+    } else {
+      this.#writeTypes(
+        this.#ints[slot + TYPES],
+        offset >> this.#wordShift,
+        size,
+        type,
+        this.#ints[slot + BLOCK_BYTES],
+      );
     }
+    const p = this.#floats[cls] + offset;
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, 0);
+  }
 
-    if ((flags & FlagNoScan) === 0) {
-      const word = offset >> this.#wordShift;
-      if (type!.size === size && type!.typeBits !== 0) {
-        this.#arena.bitmap.addTypes(ints[slot + TYPES], word, type!.typeBits);
-      } else {
-        this.#writeTypes(ints[slot + TYPES], word, size, type!, blockBytes);
-      }
-    }
+  /** An object without pointers. */
+  #noscan(size: number): Pointer {
+    if (size < TINY_BYTES) return this.#tiny(size, FlagNoScan);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return this.#large(size, null, FlagNoScan);
+    const cls = size <= 1024 - 8
+      ? sizeToClass8[(size + 7) >> 3]
+      : sizeToClass128[(size - 1024 + 127) >> 7];
+    const offset = this.#take(cls << CLASS_SHIFT);
+    const p = this.#floats[cls] + offset;
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, FlagNoScan);
+  }
 
-    const p = floats[2 * cls + SPAN_ADDRESS] + offset;
-    return this.#attention[0] === 0 ? p : this.finish(p, flags);
+  /**
+   * Takes the next block of the run in the cache, cleared; returns its offset in the span, whose address may
+   * be another one after this.
+   */
+  #take(slot: number): number {
+    const ints = this.#ints;
+    let offset = ints[slot + CURSOR];
+    if (offset === ints[slot + END]) offset = this.#refill(slot);
+    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
+    if (ints[slot + CONTENTS] !== CLEAN) this.#clearBlock(slot, offset);
+    return offset;
   }
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
   #tiny(size: number, flags: number): Pointer {
-    const { ints, floats } = this.#cache;
-    const left = floats[TINY_LEFT];
-    if (size <= left) {
-      const from = TINY_BYTES - left;
-      const align = (size & 7) === 0 ? 7 : (size & 3) === 0 ? 3 : (size & 1) === 0 ? 1 : 0;
-      const offset = (from + align) & ~align;
-      if (offset + size <= TINY_BYTES) {
-        floats[TINY_LEFT] = TINY_BYTES - offset - size;
-        floats[LOCAL_TINY_ALLOCS]++;
-        return floats[TINY_ADDRESS] + offset;
-      }
+    const ints = this.#ints;
+    const left = ints[TINY_LEFT];
+    const align = (size & 7) === 0 ? 7 : (size & 3) === 0 ? 3 : (size & 1) === 0 ? 1 : 0;
+    const offset = (TINY_BYTES - left + align) & ~align;
+    if (offset + size > TINY_BYTES || size >>> 0 !== size || size === 0) {
+      return this.#newTiny(size, flags);
     }
+    ints[TINY_LEFT] = TINY_BYTES - offset - size;
+    ints[LOCAL_TINY_ALLOCS]++;
+    return this.#floats[TINY_ADDRESS] + offset;
+  }
 
-    const slot = TINY_SIZE_CLASS << CLASS_SHIFT;
-    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(TINY_SIZE_CLASS);
-    const offset = ints[slot + CURSOR];
-    ints[slot + CURSOR] = offset + TINY_BYTES;
-    if (ints[slot + CONTENTS] !== CLEAN) {
-      this.#clearBlock(floats[2 * TINY_SIZE_CLASS + SPAN_WORD] + (offset >> 3), TINY_BYTES);
-    }
-    const p = floats[2 * TINY_SIZE_CLASS + SPAN_ADDRESS] + offset;
+  #newTiny(size: number, flags: number): Pointer {
+    if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
+    const offset = this.#take(TINY_SIZE_CLASS << CLASS_SHIFT);
+    const p = this.#floats[TINY_SIZE_CLASS] + offset;
     // The block with more room left is the one to go on with.
-    if (TINY_BYTES - size > left) {
-      floats[TINY_ADDRESS] = p;
-      floats[TINY_LEFT] = TINY_BYTES - size;
+    if (TINY_BYTES - size > this.#ints[TINY_LEFT]) {
+      this.#floats[TINY_ADDRESS] = p;
+      this.#ints[TINY_LEFT] = TINY_BYTES - size;
     }
-    return this.#attention[0] === 0 ? p : this.finish(p, flags);
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+  }
+
+  /** Any combination of flags. */
+  #withFlags(size: number, type: GoType | null, flags: number): Pointer {
+    const isNoScan = (flags & FlagNoScan) !== 0;
+    if (!isNoScan && (type === null || type.owner !== this.#typeOwner)) return badType(type);
+    if (isNoScan && size < TINY_BYTES) return this.#tiny(size, flags);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
+      return this.#large(size, type, flags);
+    }
+    const cls = sizeToClass(size);
+    const slot = cls << CLASS_SHIFT;
+    const offset = (flags & FlagNoZero) === 0 ? this.#take(slot) : this.#takeAsIs(slot);
+    if (!isNoScan) {
+      this.#writeTypes(
+        this.#ints[slot + TYPES],
+        offset >> this.#wordShift,
+        size,
+        type!,
+        CLASS_TO_SIZE[cls],
+      );
+    }
+    const p = this.#floats[cls] + offset;
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
   /** Everything that is not a small object: large ones, empty ones, and sizes that are none. */
@@ -218,12 +260,12 @@ export class Malloc {
     }
     this.#pacer.look();
     const p = this.#arena.pageAddress(start);
-    return this.#attention[0] === 0 ? p : this.finish(p, flags);
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
-  /** What an allocation owes to those who asked: see {@linkcode Attention}. */
+  /** What an allocation owes to those who asked: see {@linkcode ATTENTION}. */
   finish(p: Pointer, flags: number): Pointer {
-    if ((this.#attention[0] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
+    if ((this.#ints[ATTENTION] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
       this.hooks.collectionDue(p);
     }
     return p;
@@ -231,13 +273,14 @@ export class Malloc {
 
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
-    if (type?.owner !== this.#typeOwner) foreignType(type);
-    return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
+    if (type.pointerFree === false) return this.#scan(type.size, type);
+    if (type.owner !== this.#typeOwner) return badType(type);
+    return this.#noscan(type.size);
   }
 
   /** The implementation of Go's `make` for slices. */
   newarray(type: GoType, n: number): Pointer {
-    if (type?.owner !== this.#typeOwner) foreignType(type);
+    if (type.owner !== this.#typeOwner) return badType(type);
     const { size } = type;
     if (!Number.isInteger(n) || n > Number.MAX_SAFE_INTEGER) {
       badArgument("n", n, `an integer up to ${Number.MAX_SAFE_INTEGER}`);
@@ -253,10 +296,13 @@ export class Malloc {
     return this.mallocgc(size, null, FlagNoScan | FlagNoZero);
   }
 
-  #refill(cls: number): void {
+  /** Gives the cache a new run; returns the offset of its first block. */
+  #refill(slot: number): number {
     this.hooks.requireOpen();
+    const cls = slot >> CLASS_SHIFT;
     if (!this.#cache.refill(cls)) this.#outOfMemory(CLASS_TO_PAGES[cls]);
     this.#pacer.look();
+    return this.#ints[slot + CURSOR];
   }
 
   #outOfMemory(pages: number): never {
@@ -265,28 +311,34 @@ export class Malloc {
     );
   }
 
-  /** Leaves in a block that is not cleared what Go's free list would have left there. */
-  #expose(cls: number, offset: number): void {
-    const contents = this.#cache.ints[(cls << CLASS_SHIFT) + CONTENTS];
-    if (contents === CHAINED) return;
-    const next = this.#cache.blockAfter(cls, offset);
-    this.#freeLists.expose(
-      this.#cache.spanOf(cls),
-      offset / CLASS_TO_SIZE[cls],
-      next,
-      contents === USED,
-    );
+  /** Takes the next block with what Go's free list would have left in it; returns its offset. */
+  #takeAsIs(slot: number): number {
+    const ints = this.#ints;
+    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(slot);
+    const offset = ints[slot + CURSOR];
+    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
+    const contents = ints[slot + CONTENTS];
+    if (contents !== CHAINED) {
+      const cls = slot >> CLASS_SHIFT;
+      const next = this.#cache.blockAfter(cls, offset);
+      const block = offset / CLASS_TO_SIZE[cls];
+      this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
+    }
+    return offset;
   }
 
-  /** Clears a block that begins at `word`, in units of 8 bytes from the arena's start. */
-  #clearBlock(word: number, bytes: number): void {
+  /** Clears the block at `offset` of the span in the cache. */
+  #clearBlock(slot: number, offset: number): void {
+    const bytes = this.#ints[slot + BLOCK_BYTES];
+    const from = this.#floats[slot >> CLASS_SHIFT] - this.#arena.start + offset;
     if (bytes > CLEAR_BY_STORES_BYTES) {
-      this.#arena.clear(word * 8, bytes);
+      this.#arena.clear(from, bytes);
       return;
     }
     const { f64 } = this.#arena.memory;
-    const end = word + (bytes >> 3);
-    for (let at = word; at < end; at++) f64[at] = 0;
+    const first = from / 8;
+    const end = first + (bytes >> 3);
+    for (let at = first; at < end; at++) f64[at] = 0;
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
@@ -306,6 +358,7 @@ export class Malloc {
   }
 }
 
-function foreignType(type: GoType): never {
+function badType(type: GoType | null): never {
+  if (type === null) throw new GoThrow("malloc missing type");
   return badArgument("type", type?.string ?? type, "a type of this heap's types");
 }

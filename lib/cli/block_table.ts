@@ -2,16 +2,15 @@
  * The live blocks of a trace: where each was in the traced program, and what stands for it here.
  *
  * A replay looks up every block twice, when it is allocated and when it is freed, and may have tens of
- * millions live; a Map of objects would cost some 100 bytes and a garbage collection of its own for
- * each. This is a hash table in typed arrays, open addressing with linear probing, 24 bytes a place:
+ * millions live; a Map of objects would cost some 100 bytes and work for V8's collector for each. This is
+ * a hash table in one buffer, with open addressing and linear probing. A place has 24 bytes:
  *
  * ```
- *               addresses      sizes        slots    types
- *            ┌────────────┬────────────┬────────┬────────┐
- *  place 0   │ 0xc208010… │     112    │   17   │    3   │   taken
- *        1   │     0      │      -     │    -   │    -   │   free: an address of 0 is no block
- *       ...  │  float64   │  float64   │  int32 │  int32 │   the number of places is a power of two
- *            └────────────┴────────────┴────────┴────────┘
+ *   0                8                16       20
+ *  ┌────────────────┬────────────────┬────────┬────────┐
+ *  │ address        │ size in bytes  │ slot   │ type   │   address 0: the place is free
+ *  │ float64        │ float64        │ int32  │ int32  │
+ *  └────────────────┴────────────────┴────────┴────────┘
  * ```
  *
  * At most two thirds of the places are taken, then the table doubles. A removed block leaves no mark
@@ -22,108 +21,111 @@
 
 const FIRST_PLACES = 4096;
 
+const PLACE_DOUBLES = 3;
+const ADDRESS = 0;
+const SIZE = 1;
+
+const PLACE_INTS = 6;
+const SLOT = 4;
+const TYPE = 5;
+
 /** A hash table from the address of a block to its size, its root slot and its type. */
 export class BlockTable {
-  #addresses = new Float64Array(FIRST_PLACES);
-  #sizes = new Float64Array(FIRST_PLACES);
-  #slots = new Int32Array(FIRST_PLACES);
-  #types = new Int32Array(FIRST_PLACES);
+  #doubles = new Float64Array(FIRST_PLACES * PLACE_DOUBLES);
+  #ints = new Int32Array(this.#doubles.buffer);
   #mask = FIRST_PLACES - 1;
   #count = 0;
 
   /** The place of the block at `address`, or -1. It is valid until the next `add` or `remove`. */
   find(address: number): number {
     const place = this.#probe(address);
-    return this.#addresses[place] === 0 ? -1 : place;
+    return this.#addressAt(place) === 0 ? -1 : place;
   }
 
   /** The size of the block at a place, in bytes. */
   sizeBytesAt(place: number): number {
-    return this.#sizes[place];
+    return this.#doubles[place * PLACE_DOUBLES + SIZE];
   }
 
   /** The root slot of the block at a place. */
   slotAt(place: number): number {
-    return this.#slots[place];
+    return this.#ints[place * PLACE_INTS + SLOT];
   }
 
   /** The number of the type of the block at a place. */
   typeAt(place: number): number {
-    return this.#types[place];
+    return this.#ints[place * PLACE_INTS + TYPE];
   }
 
   /** Adds a block whose address, which is not 0, is not in the table. */
   add(address: number, sizeBytes: number, slot: number, type: number): void {
     if (this.#count * 3 >= (this.#mask + 1) * 2) this.#grow();
-    this.#put(this.#probe(address), address, sizeBytes, slot, type);
+    const place = this.#probe(address);
+    this.#doubles[place * PLACE_DOUBLES + ADDRESS] = address;
+    this.#doubles[place * PLACE_DOUBLES + SIZE] = sizeBytes;
+    this.#ints[place * PLACE_INTS + SLOT] = slot;
+    this.#ints[place * PLACE_INTS + TYPE] = type;
     this.#count++;
   }
 
   /** Removes the block at a place that `find` gave. */
   remove(place: number): void {
     let hole = place;
-    for (
-      let next = (hole + 1) & this.#mask;
-      this.#addresses[next] !== 0;
-      next = (next + 1) & this.#mask
-    ) {
-      const home = homeOf(this.#addresses[next], this.#mask);
+    let next = (hole + 1) & this.#mask;
+    while (this.#addressAt(next) !== 0) {
+      const home = homeOf(this.#addressAt(next), this.#mask);
       // A block may move up only as far as its home: if that lies after the hole, it stays.
-      if (((next - home) & this.#mask) < ((next - hole) & this.#mask)) continue;
-      this.#put(
-        hole,
-        this.#addresses[next],
-        this.#sizes[next],
-        this.#slots[next],
-        this.#types[next],
-      );
-      hole = next;
+      if (((next - home) & this.#mask) >= ((next - hole) & this.#mask)) {
+        this.#copy(this.#doubles, next, hole);
+        hole = next;
+      }
+      next = (next + 1) & this.#mask;
     }
-    this.#addresses[hole] = 0;
+    this.#doubles[hole * PLACE_DOUBLES + ADDRESS] = 0;
     this.#count--;
+  }
+
+  #addressAt(place: number): number {
+    return this.#doubles[place * PLACE_DOUBLES + ADDRESS];
   }
 
   /** The place where `address` is, or the free one where it would be put. */
   #probe(address: number): number {
-    const addresses = this.#addresses;
+    const doubles = this.#doubles;
     const mask = this.#mask;
     let place = homeOf(address, mask);
-    while (addresses[place] !== 0 && addresses[place] !== address) place = (place + 1) & mask;
-    return place;
+    for (;;) {
+      const there = doubles[place * PLACE_DOUBLES + ADDRESS];
+      if (there === 0 || there === address) return place;
+      place = (place + 1) & mask;
+    }
   }
 
-  #put(place: number, address: number, sizeBytes: number, slot: number, type: number): void {
-    this.#addresses[place] = address;
-    this.#sizes[place] = sizeBytes;
-    this.#slots[place] = slot;
-    this.#types[place] = type;
+  /** Copies a place of `from`, which may be this table, to a place of this table. */
+  #copy(from: Float64Array, fromPlace: number, place: number): void {
+    const source = fromPlace * PLACE_DOUBLES;
+    const target = place * PLACE_DOUBLES;
+    // Slot and type travel as one double: it is never a NaN, since a type's number is small.
+    for (let i = 0; i < PLACE_DOUBLES; i++) this.#doubles[target + i] = from[source + i];
   }
 
   #grow(): void {
-    const [addresses, sizes, slots, types] = [
-      this.#addresses,
-      this.#sizes,
-      this.#slots,
-      this.#types,
-    ];
-    const places = addresses.length * 2;
-    this.#addresses = new Float64Array(places);
-    this.#sizes = new Float64Array(places);
-    this.#slots = new Int32Array(places);
-    this.#types = new Int32Array(places);
-    this.#mask = places - 1;
-    for (let old = 0; old < addresses.length; old++) {
-      const address = addresses[old];
-      if (address !== 0) {
-        this.#put(this.#probe(address), address, sizes[old], slots[old], types[old]);
-      }
+    const old = this.#doubles;
+    this.#doubles = new Float64Array(old.length * 2);
+    this.#ints = new Int32Array(this.#doubles.buffer);
+    this.#mask = this.#mask * 2 + 1;
+    for (let place = 0; place * PLACE_DOUBLES < old.length; place++) {
+      const address = old[place * PLACE_DOUBLES + ADDRESS];
+      if (address !== 0) this.#copy(old, place, this.#probe(address));
     }
   }
 }
 
-/** Where the search for `address` begins: its low word, multiplied so that every bit reaches the low ones. */
+/** Where the search for `address` begins; MurmurHash3's finalizer, as addresses come in long regular rows. */
 function homeOf(address: number, mask: number): number {
   const high = Math.floor(address / 2 ** 32);
-  const hash = Math.imul((address >>> 0) ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1);
-  return (hash ^ (hash >>> 15)) & mask;
+  let hash = (address >>> 0) ^ Math.imul(high, 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) & mask;
 }

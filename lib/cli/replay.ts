@@ -56,7 +56,8 @@ function makeHeap(options: ReplayOptions, trace: (line: string) => void): GoHeap
       trace,
     });
   } catch (error) {
-    throw new CommandError(oneLine(error));
+    const where = platform ?? "this machine's platform";
+    throw new CommandError(`cannot make a heap for ${where}: ${oneLine(error)}`);
   }
 }
 

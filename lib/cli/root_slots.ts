@@ -54,11 +54,8 @@ export class RootSlots {
   }
 
   #make(): number {
-    if (this.#made === this.#nextFree.length) {
-      const nextFree = new Int32Array(this.#made * 2);
-      nextFree.set(this.#nextFree);
-      this.#nextFree = nextFree;
-    }
+    // There is nothing to copy: a slot is made only when none is free.
+    if (this.#made === this.#nextFree.length) this.#nextFree = new Int32Array(this.#made * 2);
     if (this.#made === this.#chunks.length * SLOTS_PER_CHUNK) {
       const { types } = this.#heap;
       this.#chunks.push(this.#heap.global(types.array(types.unsafePointer, SLOTS_PER_CHUNK)));

@@ -29,14 +29,14 @@ import {
   TINY_ALLOCS,
 } from "../arena/stats.ts";
 import type { Pointer } from "../platform/platform.ts";
-import type { Cache } from "../spans/cache.ts";
+import { ATTENTION, type Cache } from "../spans/cache.ts";
 import type { PageHeap } from "../spans/page_heap.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
 import { CLASS, IN_USE, type SpanTable, STATE } from "../spans/span_table.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Finalizers } from "./finalizers.ts";
 import type { Marker } from "./marker.ts";
-import { type Attention, GC_DUE, type Pacer } from "./pacer.ts";
+import { GC_DUE, type Pacer } from "./pacer.ts";
 import type { Roots } from "./roots.ts";
 import { KIND_FINALIZER, type Specials } from "./specials.ts";
 import type { Sweep } from "./sweep.ts";
@@ -74,7 +74,6 @@ export class Collector implements TurnWork {
   readonly #marker: Marker;
   readonly #sweep: Sweep;
   readonly #pacer: Pacer;
-  readonly #attention: Attention;
   readonly #stats: Float64Array;
   readonly #clock: () => number;
   readonly #policy: CollectPolicy;
@@ -96,7 +95,6 @@ export class Collector implements TurnWork {
     marker: Marker;
     sweep: Sweep;
     pacer: Pacer;
-    attention: Attention;
     stats: Float64Array;
     clock: () => number;
     policy: CollectPolicy;
@@ -114,14 +112,13 @@ export class Collector implements TurnWork {
     this.#marker = parts.marker;
     this.#sweep = parts.sweep;
     this.#pacer = parts.pacer;
-    this.#attention = parts.attention;
     this.#stats = parts.stats;
     this.#clock = parts.clock;
     this.#policy = parts.policy;
     this.#stress = parts.stress;
     this.#turn = new Turn(this);
     this.#queue.onQueued = () => this.#turn.request();
-    if (this.#stress && this.#policy === "malloc") this.#attention.set(GC_DUE);
+    if (this.#stress && this.#policy === "malloc") this.#cache.ints[ATTENTION] |= GC_DUE;
   }
 
   /**
@@ -139,7 +136,7 @@ export class Collector implements TurnWork {
       this.#isCollecting = false;
     }
     this.#isRequested = false;
-    if (!(this.#stress && this.#policy === "malloc")) this.#attention.clear(GC_DUE);
+    if (!(this.#stress && this.#policy === "malloc")) this.#pacer.lookAway();
     this.#pacer.look();
   }
 
@@ -154,7 +151,7 @@ export class Collector implements TurnWork {
       }
       return;
     }
-    this.#attention.clear(GC_DUE);
+    this.#pacer.lookAway();
     this.#isRequested = true;
     this.#turn.request();
   }

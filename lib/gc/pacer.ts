@@ -17,25 +17,10 @@
  */
 
 import { HEAP_ALLOC, NEXT_GC } from "../arena/stats.ts";
+import { ATTENTION, type Cache } from "../spans/cache.ts";
 
-/** A bit of {@linkcode Attention}: a collection is due. */
+/** A bit of the cache's ATTENTION: a collection is due. */
 export const GC_DUE = 1;
-
-/**
- * One int32 that the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
- * allocations sets a bit, so that heaps which do not ask for it pay for one test in all.
- */
-export class Attention {
-  readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4));
-
-  set(bit: number): void {
-    this.ints[0] |= bit;
-  }
-
-  clear(bit: number): void {
-    this.ints[0] &= ~bit;
-  }
-}
 
 /** `bytes * percent / 100`, truncated, where the product may be above 2^53. */
 export function percentOf(bytes: number, percent: number): number {
@@ -50,13 +35,13 @@ export class Pacer {
   /** The trigger is never below this, in bytes. */
   readonly minHeapBytes: number;
   readonly #stats: Float64Array;
-  readonly #attention: Attention;
+  readonly #cache: Cache;
 
-  constructor(gcPercent: number, minHeapBytes: number, stats: Float64Array, attention: Attention) {
+  constructor(gcPercent: number, minHeapBytes: number, stats: Float64Array, cache: Cache) {
     this.gcPercent = gcPercent < 0 ? -1 : gcPercent;
     this.minHeapBytes = minHeapBytes;
     this.#stats = stats;
-    this.#attention = attention;
+    this.#cache = cache;
   }
 
   /** The trigger as it is in force, in bytes. */
@@ -71,7 +56,12 @@ export class Pacer {
 
   /** Has the next allocation ask for a collection if one is due. */
   look(): void {
-    if (this.isDue && this.gcPercent >= 0) this.#attention.set(GC_DUE);
+    if (this.isDue && this.gcPercent >= 0) this.#cache.ints[ATTENTION] |= GC_DUE;
+  }
+
+  /** Has allocations ask no more, until somebody looks again. */
+  lookAway(): void {
+    this.#cache.ints[ATTENTION] &= ~GC_DUE;
   }
 
   /** Sets the trigger after marking, when nothing is swept yet. */

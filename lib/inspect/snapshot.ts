@@ -199,7 +199,7 @@ function snapshotStats({ spans, cache, pacer, stats }: HeapParts): SnapshotStats
     next_gc: pacer.nextGC,
     numgc: stats[NUM_GC],
     tinyallocs: stats[TINY_ALLOCS],
-    local_tinyallocs: cache.floats[LOCAL_TINY_ALLOCS],
+    local_tinyallocs: cache.ints[LOCAL_TINY_ALLOCS],
     nlargefree: stats[LARGE_FREES],
     largefree: stats[LARGE_FREE_BYTES],
     nsmallfree: smallFrees,

@@ -9,14 +9,18 @@
  *   the span    │ used │ used │▒▒▒▒▒▒│▒▒▒▒▒▒│ used │ free │ free │ used │
  *                              CURSOR        END           next run
  *
- *   ints, 8 a class                                   floats, 2 a class
- *   +0 CURSOR    offset of the next block, bytes      +0 SPAN_ADDRESS
- *   +1 END       where the run ends                   +1 SPAN_WORD   of the span's start, in 8-byte units
- *   +2 COUNTED   up to where local bytes are counted
- *   +3 TYPES     first int32 of the span's types      ... behind the classes: the counts that this thread
- *   +4 CONTENTS  what the run's blocks hold               adds up now and then (LOCAL_...) and the tiny
- *   +5 SPAN                                               block: its address, and the bytes left at its end
+ *   ints, 8 a class, of which class 0 has none              floats, one a class
+ *   +0 CURSOR      offset of the next block, bytes          +0 address of the span
+ *   +1 END         where the run ends
+ *   +2 BLOCK_BYTES                                          ints, where class 0 would be
+ *   +3 CONTENTS    what the run's blocks hold               0 ATTENTION
+ *   +4 TYPES       first int32 of the span's types          1 TINY_LEFT   bytes at the tiny block's end
+ *   +5 COUNTED     up to where local bytes are counted      2 LOCAL_TINY_ALLOCS
+ *   +6 SPAN
  * ```
+ *
+ * ATTENTION is what the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
+ * allocations sets a bit, so that heaps which do not ask for it pay for one test in all.
  *
  * While a run is in the cache its free bits are 0 and its types are dead. What a cache holds goes back when
  * a collection begins and when statistics are read.
@@ -27,7 +31,7 @@
 import type { Arena } from "../arena/arena.ts";
 import { MARK_SHIFT } from "../arena/bitmap.ts";
 import { LOOKUPS } from "../arena/stats.ts";
-import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
+import type { Pointer } from "../platform/platform.ts";
 import type { CentralLists } from "./central.ts";
 import { type FreeLists, lowestBit } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
@@ -44,12 +48,18 @@ import {
 
 export const CURSOR = 0;
 export const END = 1;
-const COUNTED = 2;
-export const TYPES = 3;
-export const CONTENTS = 4;
-const SPAN = 5;
+export const BLOCK_BYTES = 2;
+export const CONTENTS = 3;
+export const TYPES = 4;
+const COUNTED = 5;
+const SPAN = 6;
 /** log2 of the int32 that a class has in a cache. */
 export const CLASS_SHIFT = 3;
+
+/** In the ints, in the place of class 0. */
+export const ATTENTION = 0;
+export const TINY_LEFT = 1;
+export const LOCAL_TINY_ALLOCS = 2;
 
 /** What the blocks of a run hold: zeroes, */
 export const CLEAN = 0;
@@ -58,16 +68,11 @@ export const USED = 1;
 /** or a link of the chain, with the rest as Go would have it. */
 export const CHAINED = 2;
 
-export const SPAN_ADDRESS = 0;
-export const SPAN_WORD = 1;
-
-/** In the floats, behind two for each class. */
-export const TINY_ADDRESS = 2 * NUM_SIZE_CLASSES;
-export const TINY_LEFT = TINY_ADDRESS + 1;
-export const LOCAL_CACHE_ALLOC = TINY_ADDRESS + 2;
-export const LOCAL_TINY_ALLOCS = TINY_ADDRESS + 3;
-export const LOCAL_LOOKUPS = TINY_ADDRESS + 4;
-const FLOATS_LENGTH = TINY_ADDRESS + 5;
+/** In the floats, behind one for each class. */
+export const TINY_ADDRESS = NUM_SIZE_CLASSES;
+export const LOCAL_CACHE_ALLOC = NUM_SIZE_CLASSES + 1;
+export const LOCAL_LOOKUPS = NUM_SIZE_CLASSES + 2;
+const FLOATS_LENGTH = NUM_SIZE_CLASSES + 3;
 
 /** The cache of one thread. See the head of the module. */
 export class Cache implements LocalCounts {
@@ -118,8 +123,8 @@ export class Cache implements LocalCounts {
     this.ints[at + SPAN] = span;
     const start = this.#spans.ints[span + START];
     this.ints[at + TYPES] = start * this.#arena.bitmap.typeInts;
-    this.floats[2 * cls + SPAN_ADDRESS] = this.#arena.pageAddress(start);
-    this.floats[2 * cls + SPAN_WORD] = (start * PAGE_BYTES) / 8;
+    this.ints[at + BLOCK_BYTES] = CLASS_TO_SIZE[cls];
+    this.floats[cls] = this.#arena.pageAddress(start);
     return this.#nextRun(cls, span);
   }
 
@@ -153,13 +158,13 @@ export class Cache implements LocalCounts {
   /** Forgets the tiny block, which every collection does. */
   clearTiny(): void {
     this.floats[TINY_ADDRESS] = 0;
-    this.floats[TINY_LEFT] = 0;
+    this.ints[TINY_LEFT] = 0;
   }
 
   /** The tiny block: the address that the next object may have, and the bytes from there on. */
   get tiny(): { pos: Pointer; left: number } | null {
     const block = this.floats[TINY_ADDRESS];
-    const left = this.floats[TINY_LEFT];
+    const left = this.ints[TINY_LEFT];
     return block === 0 ? null : { pos: block + TINY_BYTES - left, left };
   }
 
@@ -176,8 +181,8 @@ export class Cache implements LocalCounts {
   }
 
   takeTinyAllocs(): number {
-    const count = this.floats[LOCAL_TINY_ALLOCS];
-    this.floats[LOCAL_TINY_ALLOCS] = 0;
+    const count = this.ints[LOCAL_TINY_ALLOCS];
+    this.ints[LOCAL_TINY_ALLOCS] = 0;
     return count;
   }
 

@@ -13,7 +13,6 @@ import {
   NOT_SIZES,
   NOT_TYPES,
   one,
-  OPTIONS,
 } from "./bad_call.ts";
 
 const FOREIGN = makeForeignType();
@@ -124,4 +123,3 @@ export const COLLECTION: BadCall[] = [
     (heap, bad) => heap.SetGCPercent(bad),
   ),
 ];
-

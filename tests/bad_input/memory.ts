@@ -5,16 +5,7 @@
  */
 
 import type { GoHeap } from "../../mod.ts";
-import {
-  type BadCall,
-  each,
-  makeForeignType,
-  NOT_INTEGERS,
-  NOT_SIZES,
-  NOT_TYPES,
-  one,
-  OPTIONS,
-} from "./bad_call.ts";
+import { type BadCall, each, NOT_INTEGERS, NOT_SIZES, one } from "./bad_call.ts";
 
 type AccessName = Extract<keyof GoHeap, `load${string}` | `store${string}`>;
 
@@ -60,8 +51,10 @@ function arenaEnd(heap: GoHeap): number {
 
 /** Loads and stores, of every size, nowhere and unaligned, and values that do not fit. */
 export const MEMORY: BadCall[] = ACCESS.flatMap(({ name, bytes, value, badValues = [] }) => {
-  const access = (heap: GoHeap, p: number, v: unknown) =>
+  const access = (heap: GoHeap, p: number, v: unknown = value) =>
     (heap[name] as (p: number, value: unknown) => unknown).call(heap, p, v);
+  const store = (heap: GoHeap, bad: unknown) =>
+    (heap[name] as (p: number, value: unknown) => unknown).call(heap, heap.rawmem(64), bad);
   return [
     ...each(
       name,
@@ -73,7 +66,7 @@ export const MEMORY: BadCall[] = ACCESS.flatMap(({ name, bytes, value, badValues
       name,
       "value",
       badValues,
-      (heap, bad) => access(heap, heap.rawmem(64), bad),
+      store,
     ),
     one(
       `${name} behind the arena`,
@@ -109,4 +102,3 @@ export const BYTES: BadCall[] = [
     (heap) => heap.bytes(heap.rawmem(64), 2 ** 30),
   ),
 ];
-

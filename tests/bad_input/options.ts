@@ -5,16 +5,7 @@
  */
 
 import { GoHeap, type GoHeapOptions } from "../../mod.ts";
-import {
-  type BadCall,
-  each,
-  makeForeignType,
-  NOT_INTEGERS,
-  NOT_SIZES,
-  NOT_TYPES,
-  one,
-  OPTIONS,
-} from "./bad_call.ts";
+import { type BadCall, each, OPTIONS } from "./bad_call.ts";
 
 const BAD_OPTIONS: Record<string, readonly unknown[]> = {
   platform: ["plan9/vax", "", "linux", 8, null, {}],
@@ -39,4 +30,3 @@ export const CONSTRUCTOR: BadCall[] = Object.entries(BAD_OPTIONS).flatMap(([opti
     (_, bad) => new GoHeap({ ...OPTIONS, [option]: bad } as GoHeapOptions),
   )
 );
-

@@ -13,7 +13,6 @@ import {
   NOT_SIZES,
   NOT_TYPES,
   one,
-  OPTIONS,
 } from "./bad_call.ts";
 
 const FOREIGN = makeForeignType();
@@ -62,7 +61,7 @@ export const ROOTS: BadCall[] = [
     frame[Symbol.dispose]();
     frame.set(0, 0);
   }),
-  one("frames that end out of order", GoThrow, ["reverse order"], (heap) => {
+  one("frame that ends out of order", GoThrow, ["reverse order"], (heap) => {
     const outer = heap.frame(1);
     using _inner = heap.frame(1);
     outer[Symbol.dispose]();
@@ -77,11 +76,19 @@ export const FINALIZERS: BadCall[] = [
     ["runtime.SetFinalizer: first argument is nil"],
     (heap) => heap.SetFinalizer(null, null),
   ),
-  ...each(
-    "SetFinalizer",
-    "obj",
-    [undefined, 8, "x", true],
-    (heap, bad) => heap.SetFinalizer(bad, null),
+  one(
+    "SetFinalizer of undefined",
+    TypeError,
+    ["obj", "undefined"],
+    (heap) => heap.SetFinalizer(undefined as never, null),
+  ),
+  ...[8, "x", true, []].map((obj) =>
+    one(
+      `SetFinalizer of ${typeof obj}`,
+      RangeError,
+      ["obj.type", "undefined"],
+      (heap) => heap.SetFinalizer(obj as never, null),
+    )
   ),
   ...each(
     "SetFinalizer",
@@ -95,11 +102,19 @@ export const FINALIZERS: BadCall[] = [
     [...NOT_SIZES, noop],
     (heap, bad) => heap.SetFinalizer({ type: heap.types.pointer(heap.types.int), data: bad }, null),
   ),
-  one("SetFinalizer to undefined", TypeError, ["finalizer", "undefined"], (heap) =>
-    heap.SetFinalizer(intObject(heap), undefined as never)),
+  one(
+    "SetFinalizer to undefined",
+    TypeError,
+    ["finalizer", "undefined"],
+    (heap) => heap.SetFinalizer(intObject(heap), undefined as never),
+  ),
   ...[8, "x", noop].map((finalizer) =>
-    one(`SetFinalizer to a ${typeof finalizer}`, RangeError, ["finalizer.type", "undefined"], (heap) =>
-      heap.SetFinalizer(intObject(heap), finalizer as never))
+    one(
+      `SetFinalizer to a ${typeof finalizer}`,
+      RangeError,
+      ["finalizer.type", "undefined"],
+      (heap) => heap.SetFinalizer(intObject(heap), finalizer as never),
+    )
   ),
   ...each(
     "SetFinalizer",
@@ -119,4 +134,3 @@ export const FINALIZERS: BadCall[] = [
     });
   }),
 ];
-

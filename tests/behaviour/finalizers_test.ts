@@ -228,6 +228,24 @@ Deno.test("a cycle with a finalizer is never collected, one without is", () => {
   }
 });
 
+for (const root of ["a frame", "a reference", "a global"]) {
+  Deno.test(`what an object with a finalizer refers to is kept, beside what ${root} keeps`, () => {
+    using heap = new GoHeap(OPTIONS);
+    const { types } = heap;
+    const WORDS = 4;
+    using frame = heap.frame(1);
+    const rooted = heap.rawmem(200);
+    if (root === "a frame") frame.set(0, rooted);
+    using _ref = heap.ref(root === "a reference" ? rooted : 0);
+    if (root === "a global") heap.storePointer(heap.global(types.unsafePointer), rooted);
+    const object = heap.newarray(types.unsafePointer, WORDS);
+    setFinalizer(heap, object, types.pointer(types.unsafePointer), () => {});
+    for (let word = 0; word < WORDS; word++) heap.storePointer(object + 8 * word, heap.rawmem(100));
+    heap.GC();
+    assertEquals(heap.ReadMemStats().HeapObjects, 2 + WORDS);
+  });
+}
+
 Deno.test("a finalizer that throws does not stop the others, and all errors come out together", () => {
   using heap = new GoHeap(OPTIONS);
   const { types } = heap;

@@ -1,5 +1,12 @@
-import { assertEquals } from "@std/assert";
-import { FlagNoScan, GoHeap, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  FlagNoScan,
+  GoHeap,
+  GoThrow,
+  type GoType,
+  type Pointer,
+  type TypeTable,
+} from "../../mod.ts";
 import { Watch } from "./watch.ts";
 
 const WORD = 8;
@@ -149,23 +156,21 @@ Deno.test("an object found through a pointer to its first field is scanned whole
   assertEquals(count, 10);
 });
 
-Deno.test("a pointer to the end of an object keeps its neighbour, one byte less does not (tests.md 16)", () => {
-  using heap = new GoHeap(OPTIONS);
-  const watch = new Watch(heap);
-  const type = heap.types.array(heap.types.uint8, 320);
-  const root = heap.global(heap.types.unsafePointer);
-  const first = watch.object(1, type);
-  assertEquals(watch.object(2, type), first + 320);
-  heap.storePointer(root, first + 320);
-  assertEquals(watch.collect(), [1]);
-  heap.storePointer(root, 0);
-  assertEquals(watch.collect(), [2]);
-
-  const other = watch.object(3, type);
-  assertEquals(watch.object(4, type), other + 320);
-  heap.storePointer(root, other + 319);
-  assertEquals(watch.collect(), [4]);
-});
+// tests.md 16
+for (const [offset, gone] of [[320, 1], [319, 2]]) {
+  Deno.test(`a pointer ${offset} bytes into an object of 320 lets go of ${gone === 1 ? "it" : "its neighbour"}`, () => {
+    using heap = new GoHeap(OPTIONS);
+    const watch = new Watch(heap);
+    const type = heap.types.array(heap.types.uint8, 320);
+    const root = heap.global(heap.types.unsafePointer);
+    const first = watch.object(1, type);
+    assertEquals(watch.object(2, type), first + 320);
+    heap.storePointer(root, first + offset);
+    assertEquals(watch.collect(), [gone]);
+    heap.storePointer(root, 0);
+    assertEquals(watch.collect(), [3 - gone]);
+  });
+}
 
 Deno.test("interior and unaligned pointers keep an object; addresses in numbers do not", () => {
   using heap = new GoHeap(OPTIONS);
@@ -177,16 +182,32 @@ Deno.test("interior and unaligned pointers keep an object; addresses in numbers 
   assertEquals(watch.collect(), [10, 11, 12]);
 });
 
-Deno.test("a pointer behind a large object's bytes, in its last page, keeps nothing", () => {
-  using heap = new GoHeap(OPTIONS);
-  const watch = new Watch(heap);
-  const type = heap.types.array(heap.types.uint8, 40000);
-  const root = heap.global(heap.types.unsafePointer);
-  heap.storePointer(root, watch.object(1, type) + 39999);
-  assertEquals(watch.collect(), []);
-  heap.storePointer(root, watch.object(2, type) + 40000);
-  assertEquals(watch.collect(), [1, 2]);
-});
+/** Addresses in the arena at which no object can lie. */
+const INVALID: Record<string, (heap: GoHeap) => Pointer> = {
+  "behind a large object's bytes, in its last page": (heap) => heap.rawmem(40000) + 40000,
+  "into a free span": (heap) => heap.rawmem(40000) + 10 * 8192,
+  "with the value 4095": () => 4095,
+};
+
+for (const [where, make] of Object.entries(INVALID)) {
+  Deno.test(`a pointer ${where} is found invalid, or ignored with invalidptr=0`, () => {
+    using strict = new GoHeap(OPTIONS);
+    const root = strict.global(strict.types.unsafePointer);
+    const pointer = make(strict);
+    strict.storePointer(root, pointer);
+    const hex = pointer.toString(16);
+    assertThrows(() => strict.GC(), GoThrow, "found invalid heap pointer", hex);
+    strict.storePointer(root, 0);
+    strict.GC();
+    strict.verify();
+
+    using lenient = new GoHeap({ ...OPTIONS, debug: "invalidptr=0" });
+    lenient.storePointer(lenient.global(lenient.types.unsafePointer), make(lenient));
+    lenient.GC();
+    lenient.verify();
+    assertEquals(lenient.ReadMemStats().HeapObjects, 0);
+  });
+}
 
 Deno.test("the end pointer of a string does not confuse its neighbours (tests.md 29)", () => {
   using heap = new GoHeap(OPTIONS);

@@ -5,7 +5,7 @@ const ALLOC = "tracealloc(0xc208000000, 0x20, int)\ngoroutine 1 [running]:\n\n";
 const FREE = "tracefree(0xc208000000, 0x20)\ngoroutine 0 [idle]:\n\n";
 
 /** A trace by what is wrong with it, and what is said of it after the file's name. */
-const TRACES: [what: string, trace: string | Uint8Array, message: string][] = [
+const TRACES: [what: string, trace: string | Uint8Array<ArrayBuffer>, message: string][] = [
   ["empty", "", ": not an allocfreetrace: it is empty"],
   ["other text", "hello\nworld\n", ": not an allocfreetrace: no record in 2 lines"],
   [
@@ -40,16 +40,23 @@ const TRACES: [what: string, trace: string | Uint8Array, message: string][] = [
     "tracealloc(0x10, 0xfffffffff000)\n",
     ":1: allocation of 281474976706560 bytes, more than an arena holds",
   ],
+  [
+    "control characters",
+    "tracefree(\x1b[2J\u009b)",
+    ':1: malformed record, expected a hexadecimal address: "tracefree(\\u001b[2J\\x9b)"',
+  ],
   ["line feeds only", "\n\n\n", ": not an allocfreetrace: no record in 3 lines"],
 ];
 
 for (const [what, trace, message] of TRACES) {
-  Deno.test(`a trace is refused in one line: ${what}`, async () => {
-    await withFile(trace, async (path) => {
-      const expected = { code: 1, out: "", err: `goheap: ${path}${message}\n` };
-      assertEquals(await runCommand("replay", path), expected);
-      assertEquals(await runCommand("replay", "--json", path), expected);
-    });
+  Deno.test(`a trace is refused in one line, plain or gzip: ${what}`, async () => {
+    for (const content of [trace, await gzip(trace)]) {
+      await withFile(content, async (path) => {
+        const expected = { code: 1, out: "", err: `goheap: ${path}${message}\n` };
+        assertEquals(await runCommand("replay", path), expected);
+        assertEquals(await runCommand("replay", "--json", path), expected);
+      });
+    }
   });
 }
 

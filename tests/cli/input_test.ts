@@ -68,3 +68,26 @@ Deno.test("gzip that ends early is called truncated, gzip that is wrong damaged"
     "damaged gzip data: incorrect data check",
   );
 });
+
+Deno.test("an input that fails half way says so, plain or gzip", async () => {
+  for (const content of [new TextEncoder().encode(TEXT), await gzip(TEXT)]) {
+    const { read } = sourceOf(content, 20);
+    let reads = 0;
+    const failing: Source = {
+      read: (buffer) => {
+        reads++;
+        if (reads > 2) return Promise.reject(new Error("I/O error (os error 5)"));
+        return read(buffer);
+      },
+      close: () => {},
+    };
+    using input = new Input("test", failing, null);
+    await assertRejects(
+      async () => {
+        for await (const _chunk of input.chunks());
+      },
+      InputError,
+      "cannot read: I/O error",
+    );
+  }
+});

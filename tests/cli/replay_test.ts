@@ -130,11 +130,12 @@ Deno.test("sizes that are no class of this heap show as waste inside slots", asy
     "tracealloc(0x3000, 0x8001, b)",
     "tracealloc(0x4000, 0x9001, b)",
     "tracefree(0x4000, 0x9001)",
+    "tracealloc(0x4000, 0x10, a)",
   ];
   const summary = await withFile(trace.join("\n"), (path) => replaySummary(path));
   assertEquals(
     summary.sizeClasses.map((c) => [c.class, c.allocatedObjects, c.liveObjects, c.slotWasteBytes]),
-    [[1, 1, 1, 4], [3, 1, 1, 15], [0, 2, 1, 8191]],
+    [[1, 1, 1, 4], [2, 1, 1, 0], [3, 1, 1, 15], [0, 2, 1, 8191]],
   );
   assertEquals(summary.slotWasteBytes, 4 + 15 + 8191);
   assertEquals(summary.peak, { objects: 4, bytes: 17 + 4 + 32769 + 36865 });

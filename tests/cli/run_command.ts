@@ -49,8 +49,8 @@ export async function withFile<T>(
   }
 }
 
-/** `text` as gzip. */
-export async function gzip(text: string): Promise<Uint8Array> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+/** `content` as gzip. */
+export async function gzip(content: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const stream = new Blob([content]).stream().pipeThrough(new CompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

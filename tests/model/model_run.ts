@@ -9,7 +9,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { NUM_GC } from "../../lib/arena/stats.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { PAGE_BYTES } from "../../lib/platform/platform.ts";
-import { CLASS_TO_SIZE, MAX_SMALL_BYTES } from "../../lib/spans/size_classes.ts";
+import { CLASS_TO_SIZE, MAX_SMALL_BYTES, TINY_BYTES } from "../../lib/spans/size_classes.ts";
 import {
   FlagNoScan,
   type Frame,
@@ -53,7 +53,13 @@ export class ModelRun {
 
   /** Starts a program on a heap of its own. */
   constructor(collect: GoHeapOptions["collect"]) {
-    const heap = this.#heap = new GoHeap({ platform: "linux/amd64", collect, minHeapBytes: 0 });
+    const heap = this.#heap = new GoHeap({
+      platform: "linux/amd64",
+      collect,
+      minHeapBytes: 0,
+      // Pointers just past an object may lead into a free span.
+      debug: "invalidptr=0",
+    });
     this.#counters = partsOf(heap).stats;
     const { types } = heap;
     const [p, s] = [types.unsafePointer, types.uintptr];
@@ -154,7 +160,7 @@ export class ModelRun {
       case "unlink":
         return this.#store(block, step.slot, 0);
       case "load": {
-        const word = step.slot % Math.max(1, Math.floor(block.usable / WORD));
+        const word = modulo(step.slot, Math.max(1, Math.floor(block.usable / WORD)));
         if (!block.pointers[word]) return;
         const value = this.#heap.loadPointer(block.base + word * WORD);
         assertEquals(
@@ -179,7 +185,7 @@ export class ModelRun {
       case "local": {
         const top = this.#frames.at(-1);
         if (top === undefined) return;
-        const slot = step.slot % top.slots.length;
+        const slot = modulo(step.slot, top.slots.length);
         top.frame.set(slot, held);
         top.slots[slot] = held;
         assertEquals(top.slots.map((_, i) => top.frame.get(i)), top.slots);
@@ -196,7 +202,11 @@ export class ModelRun {
   #allocate(kind: ObjectKind, wanted: number, to: number): void {
     const { type, mask } = this.#types[kind];
     const count = type === null ? 0 : Math.max(1, Math.floor(wanted / type.size));
-    const size = type === null ? wanted : count * type.size;
+    const size = type !== null
+      ? count * type.size
+      : kind === "tiny"
+      ? wanted
+      : Math.max(TINY_BYTES, wanted);
     const address = kind === "raw"
       ? this.#heap.rawmem(size)
       : type === null
@@ -207,7 +217,7 @@ export class ModelRun {
     const { base, size: bytes } = found;
     assertEquals(
       bytes,
-      kind === "tiny" ? 16 : this.#heap.roundupsize(size),
+      kind === "tiny" ? TINY_BYTES : this.#heap.roundupsize(size),
       `slot of ${size} bytes`,
     );
     const block = this.#model.blocks.get(base) ?? {
@@ -259,7 +269,7 @@ export class ModelRun {
   #store(block: ModelBlock, slot: number, value: Pointer): void {
     const words = Math.floor(block.usable / WORD);
     if (block.filled.length > 0 || words === 0) return;
-    const word = slot % words;
+    const word = modulo(slot, words);
     this.#heap.storePointer(block.base + word * WORD, value);
     block.words.set(word, value);
   }
@@ -364,6 +374,10 @@ export class ModelRun {
       assertEquals(value, block.words.get(word) ?? 0, `word ${word} of ${block.base} has changed`);
     }
   }
+}
+
+function modulo(n: number, m: number): number {
+  return ((n % m) + m) % m;
 }
 
 /** A finalizer of a tiny object is set on the object; any other one at the start of the block. */
