@@ -39,6 +39,7 @@ import {
   CURSOR,
   END,
   LOCAL_TINY_ALLOCS,
+  START_PAGE,
   TINY_ADDRESS,
   TINY_LEFT,
   TYPES,
@@ -71,6 +72,12 @@ export const FlagNoInvokeGC = 16;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
 const CLEAR_BY_STORES_BYTES = 256;
+
+/** Zeroes to copy over a block, by class. */
+const ZERO_BLOCKS: readonly Uint8Array[] = Array.from(
+  CLASS_TO_SIZE,
+  (size) => new Uint8Array(size),
+);
 
 const { sizeToClass8, sizeToClass128 } = SIZE_CLASSES;
 
@@ -135,7 +142,7 @@ export class Malloc {
 
   /** An object with pointers. */
   #scan(size: number, type: GoType | null): Pointer {
-    if (type === null || type.owner !== this.#typeOwner) return badType(type);
+    if (type?.owner !== this.#typeOwner) return badType(type);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return this.#large(size, type, 0);
     }
@@ -213,7 +220,7 @@ export class Malloc {
   /** Any combination of flags. */
   #withFlags(size: number, type: GoType | null, flags: number): Pointer {
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (!isNoScan && (type === null || type.owner !== this.#typeOwner)) return badType(type);
+    if (!isNoScan && (type?.owner !== this.#typeOwner)) return badType(type);
     if (isNoScan && size < TINY_BYTES) return this.#tiny(size, flags);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return this.#large(size, type, flags);
@@ -274,13 +281,13 @@ export class Malloc {
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
     if (type.pointerFree === false) return this.#scan(type.size, type);
-    if (type.owner !== this.#typeOwner) return badType(type);
+    if (type?.owner !== this.#typeOwner) return badType(type);
     return this.#noscan(type.size);
   }
 
   /** The implementation of Go's `make` for slices. */
   newarray(type: GoType, n: number): Pointer {
-    if (type.owner !== this.#typeOwner) return badType(type);
+    if (type?.owner !== this.#typeOwner) return badType(type);
     const { size } = type;
     if (!Number.isInteger(n) || n > Number.MAX_SAFE_INTEGER) {
       badArgument("n", n, `an integer up to ${Number.MAX_SAFE_INTEGER}`);
@@ -329,14 +336,15 @@ export class Malloc {
 
   /** Clears the block at `offset` of the span in the cache. */
   #clearBlock(slot: number, offset: number): void {
+    const { memory } = this.#arena;
     const bytes = this.#ints[slot + BLOCK_BYTES];
-    const from = this.#floats[slot >> CLASS_SHIFT] - this.#arena.start + offset;
+    const start = this.#ints[slot + START_PAGE];
     if (bytes > CLEAR_BY_STORES_BYTES) {
-      this.#arena.clear(from, bytes);
+      memory.u8.set(ZERO_BLOCKS[slot >> CLASS_SHIFT], start * PAGE_BYTES + offset);
       return;
     }
-    const { f64 } = this.#arena.memory;
-    const first = from / 8;
+    const { f64 } = memory;
+    const first = start * (PAGE_BYTES / 8) + (offset >> 3);
     const end = first + (bytes >> 3);
     for (let at = first; at < end; at++) f64[at] = 0;
   }

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { ModelRun } from "./model/model_run.ts";
 import { program, type Step } from "./model/program.ts";
 
-const PROGRAMS = 120;
+const PROGRAMS = 250;
 /** What a policy may take on a slow machine before it is cut short; a failure is shrunk within it, too. */
 const LIMIT_MS = 9000;
 /** A process has room for some 900 heaps, and V8 lets go of disposed ones only when it collects. */

@@ -17,6 +17,7 @@
  *   +4 TYPES       first int32 of the span's types          1 TINY_LEFT   bytes at the tiny block's end
  *   +5 COUNTED     up to where local bytes are counted      2 LOCAL_TINY_ALLOCS
  *   +6 SPAN
+ *   +7 START_PAGE  of the span
  * ```
  *
  * ATTENTION is what the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
@@ -31,7 +32,7 @@
 import type { Arena } from "../arena/arena.ts";
 import { MARK_SHIFT } from "../arena/bitmap.ts";
 import { LOOKUPS } from "../arena/stats.ts";
-import type { Pointer } from "../platform/platform.ts";
+import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import type { CentralLists } from "./central.ts";
 import { type FreeLists, lowestBit } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
@@ -53,6 +54,7 @@ export const CONTENTS = 3;
 export const TYPES = 4;
 const COUNTED = 5;
 const SPAN = 6;
+export const START_PAGE = 7;
 /** log2 of the int32 that a class has in a cache. */
 export const CLASS_SHIFT = 3;
 
@@ -67,6 +69,12 @@ export const CLEAN = 0;
 export const USED = 1;
 /** or a link of the chain, with the rest as Go would have it. */
 export const CHAINED = 2;
+
+/**
+ * Runs of blocks up to this class, of 16 bytes, are cleared all at once. In a larger block, somebody who wants
+ * it as it is may find more than the free list's link and mark.
+ */
+const LAST_BULK_CLASS = 2;
 
 /** In the floats, behind one for each class. */
 export const TINY_ADDRESS = NUM_SIZE_CLASSES;
@@ -124,6 +132,7 @@ export class Cache implements LocalCounts {
     const start = this.#spans.ints[span + START];
     this.ints[at + TYPES] = start * this.#arena.bitmap.typeInts;
     this.ints[at + BLOCK_BYTES] = CLASS_TO_SIZE[cls];
+    this.ints[at + START_PAGE] = start;
     this.floats[cls] = this.#arena.pageAddress(start);
     return this.#nextRun(cls, span);
   }
@@ -237,7 +246,13 @@ export class Cache implements LocalCounts {
       end += ones;
     }
     ints[span + FREE_BLOCKS] -= end - first;
-    this.#setRun(cls, first, end, ints[span + FRESH] !== 0 ? CLEAN : USED);
+    let contents = ints[span + FRESH] !== 0 ? CLEAN : USED;
+    if (contents === USED && cls <= LAST_BULK_CLASS) {
+      const size = CLASS_TO_SIZE[cls];
+      this.#arena.clear(ints[span + START] * PAGE_BYTES + first * size, (end - first) * size);
+      contents = CLEAN;
+    }
+    this.#setRun(cls, first, end, contents);
     return true;
   }
 
