@@ -264,11 +264,13 @@ export class GoHeap {
    * size in bytes; null if there is none. Seed B's findObject.
    */
   findObject(p: Pointer): ObjectPlace | null {
+    this.#requireOpen();
     return this.#lookup.findObject(requireInteger("p", p, 0));
   }
 
   /** The same by seed A's rules (mlookup): also beyond the last block of a span. */
   mlookup(p: Pointer): ObjectPlace | null {
+    this.#requireOpen();
     return this.#lookup.mlookup(requireInteger("p", p, 0));
   }
 

@@ -69,6 +69,7 @@ export const FlagNoGC = 4;
 export const FlagNoZero = 8;
 /** The allocation does not start a collection. */
 export const FlagNoInvokeGC = 16;
+const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
 const CLEAR_BY_STORES_BYTES = 256;
@@ -219,6 +220,9 @@ export class Malloc {
 
   /** Any combination of flags. */
   #withFlags(size: number, type: GoType | null, flags: number): Pointer {
+    if ((flags & ALL_FLAGS) !== flags) {
+      badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
+    }
     const isNoScan = (flags & FlagNoScan) !== 0;
     if (!isNoScan && (type?.owner !== this.#typeOwner)) return badType(type);
     if (isNoScan && size < TINY_BYTES) return this.#tiny(size, flags);
@@ -280,14 +284,14 @@ export class Malloc {
 
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
-    if (type.pointerFree === false) return this.#scan(type.size, type);
-    if (type?.owner !== this.#typeOwner) return badType(type);
+    if (type?.owner !== this.#typeOwner) return foreignType(type);
+    if (!type.pointerFree) return this.#scan(type.size, type);
     return this.#noscan(type.size);
   }
 
   /** The implementation of Go's `make` for slices. */
   newarray(type: GoType, n: number): Pointer {
-    if (type?.owner !== this.#typeOwner) return badType(type);
+    if (type?.owner !== this.#typeOwner) return foreignType(type);
     const { size } = type;
     if (!Number.isInteger(n) || n > Number.MAX_SAFE_INTEGER) {
       badArgument("n", n, `an integer up to ${Number.MAX_SAFE_INTEGER}`);
@@ -368,5 +372,9 @@ export class Malloc {
 
 function badType(type: GoType | null): never {
   if (type === null) throw new GoThrow("malloc missing type");
+  return foreignType(type);
+}
+
+function foreignType(type: GoType): never {
   return badArgument("type", type?.string ?? type, "a type of this heap's types");
 }

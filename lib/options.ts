@@ -66,28 +66,38 @@ const MAX_GC_PERCENT = 2 ** 31 - 1;
 
 /** Checks options and fills in what is missing; throws a `RangeError` with the first bad one. */
 export function checkOptions(options: GoHeapOptions): CheckedOptions {
-  const { platform, compiler = "gc", collect = "safepoint" } = options;
+  const {
+    platform,
+    compiler = "gc",
+    collect = "safepoint",
+    gcPercent = DEFAULT_GC_PERCENT,
+    minHeapBytes = DEFAULT_MIN_HEAP_BYTES,
+    limitBytes = Infinity,
+    memProfileRate = 0,
+    debug = "",
+    clock = monotonicNs,
+    trace = printLine,
+    addressSpace,
+  } = options;
   if (compiler !== "gc") badArgument("compiler", compiler, '"gc"');
   if (collect !== "safepoint" && collect !== "malloc") {
     badArgument("collect", collect, '"safepoint" or "malloc"');
   }
-  if ((options.memProfileRate ?? 0) !== 0) {
-    badArgument("memProfileRate", options.memProfileRate, "0");
-  }
-  const { limitBytes = Infinity, clock = monotonicNs, trace = printLine } = options;
   if (limitBytes !== Infinity) requireInteger("limitBytes", limitBytes, 1);
+  if (memProfileRate !== 0) badArgument("memProfileRate", memProfileRate, "0");
   requireFunction("clock", clock);
   requireFunction("trace", trace);
+  if (addressSpace !== undefined) requireAddressSpace(addressSpace, limitBytes);
   return {
     platform: platform === undefined ? hostPlatform() : platformNamed(platform),
     collect,
-    gcPercent: checkGCPercent("gcPercent", options.gcPercent ?? DEFAULT_GC_PERCENT),
-    minHeapBytes: requireInteger("minHeapBytes", options.minHeapBytes ?? DEFAULT_MIN_HEAP_BYTES, 0),
+    gcPercent: checkGCPercent("gcPercent", gcPercent),
+    minHeapBytes: requireInteger("minHeapBytes", minHeapBytes, 0),
     limitBytes,
-    debug: parseDebug(options.debug ?? ""),
+    debug: parseDebug(debug),
     clock,
     trace,
-    addressSpace: options.addressSpace,
+    addressSpace,
   };
 }
 
@@ -111,6 +121,15 @@ function parseDebug(debug: string): Map<string, number> {
 
 function requireFunction(name: string, value: unknown): void {
   if (typeof value !== "function") badArgument(name, value, "a function");
+}
+
+function requireAddressSpace(space: AddressSpace, limitBytes: number): void {
+  if (typeof space?.reserve !== "function" || typeof space.window !== "function") {
+    badArgument("addressSpace", space, "an AddressSpace");
+  }
+  if (limitBytes !== Infinity) {
+    badArgument("limitBytes", limitBytes, "no limit beside an addressSpace, which has its own");
+  }
 }
 
 function monotonicNs(): number {

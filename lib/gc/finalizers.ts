@@ -174,7 +174,7 @@ export class Finalizers {
     if (type.kind !== Kind.Ptr) {
       throw new GoThrow(`runtime.SetFinalizer: first argument is ${type.string}, not pointer`);
     }
-    if (typeof data !== "number" || !Number.isInteger(data) || data < 0) {
+    if (typeof data !== "number" || !Number.isSafeInteger(data) || data < 0) {
       badArgument("obj.data", data, "an address");
     }
     const place = this.#findObject(data);

@@ -117,6 +117,7 @@ export class Marker {
 
   /** Greys the block that `p` points into, if there is one. */
   grey(p: Pointer): void {
+    if (this.#slotCount > 0) this.#greySlots();
     this.#slots[0] = ROOT;
     this.#values[0] = p | 0;
     this.#values[1] = Math.floor(p / 2 ** 32);
