@@ -14,8 +14,8 @@ const CHUNK_BYTES = 16 * 1024;
 
 /** Hands out record numbers 0, 1, 2, ... and takes them back. */
 export class FixAlloc {
-  /** Bytes that the records in use take, as Go counts them. */
-  inuseBytes = 0;
+  /** Records handed out and not taken back. */
+  inuse = 0;
   /** Records ever made; one given back keeps its number. */
   made = 0;
   readonly #bytes: number;
@@ -31,18 +31,23 @@ export class FixAlloc {
     this.#stat = stat;
   }
 
+  /** Bytes that the records in use take, as Go counts them. */
+  get inuseBytes(): number {
+    return this.inuse * this.#bytes;
+  }
+
   /** The record given back last, or a new one. */
   alloc(): number {
     const again = this.#free.pop();
     if (again === undefined) this.#carve();
-    this.inuseBytes += this.#bytes;
+    this.inuse++;
     return again ?? this.made++;
   }
 
   /** Takes a record back. Its contents are not cleared. */
   free(record: number): void {
     this.#free.push(record);
-    this.inuseBytes -= this.#bytes;
+    this.inuse--;
   }
 
   #carve(): void {

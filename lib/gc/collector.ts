@@ -219,6 +219,7 @@ export class Collector implements TurnWork {
 
   /** An object with a finalizer keeps alive what it refers to, though not itself. */
   #markFromSpecials(): void {
+    if (this.#specials.count === 0) return;
     const { ints } = this.#spans;
     for (let i = 0; i < this.#spans.made; i++) {
       const span = this.#spans.handle(i);

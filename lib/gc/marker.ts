@@ -40,7 +40,7 @@ import { GC_SYS } from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
 import type { Memory } from "../platform/memory.ts";
 import { PAGE_BYTES, PAGE_SHIFT, type Pointer } from "../platform/platform.ts";
-import { lowestBit } from "../spans/free_list.ts";
+import { lowestBit } from "../spans/bits.ts";
 import {
   CLASS_TO_BLOCKS,
   CLASS_TO_SIZE,

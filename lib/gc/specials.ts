@@ -82,6 +82,11 @@ export class Specials {
     return ints[at + DATA];
   }
 
+  /** How many there are in the heap. */
+  get count(): number {
+    return this.#fix.inuse;
+  }
+
   /** Whether a span has any. */
   has(span: number): boolean {
     return this.#spans.ints[span + SPECIALS] !== 0;

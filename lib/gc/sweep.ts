@@ -27,7 +27,8 @@ import { GoThrow } from "../errors.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import { type Cache, LOCAL_CACHE_ALLOC } from "../spans/cache.ts";
 import type { CentralLists } from "../spans/central.ts";
-import { blockBits, type FreeLists, lowestBit, popCount } from "../spans/free_list.ts";
+import { lowestBit, popCount } from "../spans/bits.ts";
+import { blockBits, type FreeLists } from "../spans/free_list.ts";
 import type { PageHeap, Sweeper } from "../spans/page_heap.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
 import {

@@ -34,7 +34,8 @@ import { MARK_SHIFT } from "../arena/bitmap.ts";
 import { LOOKUPS } from "../arena/stats.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import type { CentralLists } from "./central.ts";
-import { type FreeLists, lowestBit } from "./free_list.ts";
+import { lowestBit } from "./bits.ts";
+import type { FreeLists } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } from "./size_classes.ts";
 import {
@@ -80,6 +81,7 @@ const LAST_BULK_CLASS = 2;
 export const TINY_ADDRESS = NUM_SIZE_CLASSES;
 export const LOCAL_CACHE_ALLOC = NUM_SIZE_CLASSES + 1;
 export const LOCAL_LOOKUPS = NUM_SIZE_CLASSES + 2;
+const CLASS_WORDS = Math.ceil(NUM_SIZE_CLASSES / 32);
 const FLOATS_LENGTH = NUM_SIZE_CLASSES + 3;
 
 /** The cache of one thread. See the head of the module. */
@@ -88,6 +90,8 @@ export class Cache implements LocalCounts {
     new SharedArrayBuffer(4 * (NUM_SIZE_CLASSES << CLASS_SHIFT)),
   );
   readonly floats: Float64Array = new Float64Array(new SharedArrayBuffer(8 * FLOATS_LENGTH));
+  /** A bit a class: whether a span is held for it. Pages change hands too often to look at all classes. */
+  readonly #held = new Int32Array(new SharedArrayBuffer(4 * CLASS_WORDS));
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
@@ -129,6 +133,7 @@ export class Cache implements LocalCounts {
     const span = this.#central.cacheSpan(cls);
     if (span < 0) return false;
     this.ints[at + SPAN] = span;
+    this.#held[cls >> 5] |= 1 << (cls & 31);
     const start = this.#spans.ints[span + START];
     this.ints[at + TYPES] = start * this.#arena.bitmap.typeInts;
     this.ints[at + BLOCK_BYTES] = CLASS_TO_SIZE[cls];
@@ -162,6 +167,7 @@ export class Cache implements LocalCounts {
   clear(): void {
     this.ints.fill(0);
     this.floats.fill(0);
+    this.#held.fill(0);
   }
 
   /** Forgets the tiny block, which every collection does. */
@@ -179,7 +185,11 @@ export class Cache implements LocalCounts {
 
   /** Bytes allocated here less bytes swept by this thread, not added up yet. */
   get cacheAlloc(): number {
-    for (let cls = 1; cls < NUM_SIZE_CLASSES; cls++) this.#count(cls << CLASS_SHIFT);
+    for (let word = 0; word < CLASS_WORDS; word++) {
+      for (let bits = this.#held[word]; bits !== 0; bits &= bits - 1) {
+        this.#count(((word << 5) + lowestBit(bits)) << CLASS_SHIFT);
+      }
+    }
     return this.floats[LOCAL_CACHE_ALLOC];
   }
 
@@ -208,6 +218,8 @@ export class Cache implements LocalCounts {
   }
 
   #drop(at: number): void {
+    const cls = at >> CLASS_SHIFT;
+    this.#held[cls >> 5] &= ~(1 << (cls & 31));
     for (let field = 0; field < 1 << CLASS_SHIFT; field++) this.ints[at + field] = 0;
   }
 

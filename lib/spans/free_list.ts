@@ -28,6 +28,7 @@ import type { Arena } from "../arena/arena.ts";
 import { MARK_SHIFT } from "../arena/bitmap.ts";
 import { GoThrow } from "../errors.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
+import { lowestBit } from "./bits.ts";
 import { CLASS_TO_SIZE } from "./size_classes.ts";
 import {
   BLOCKS,
@@ -42,18 +43,6 @@ import {
 
 /** Low and high half of the word that marks a block as used before, so that it is cleared on reuse. */
 const DIRTY_HALF = 0xdeaddead | 0;
-
-/** Number of bits set in an int32. */
-export function popCount(bits: number): number {
-  const pairs = bits - ((bits >>> 1) & 0x55555555);
-  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
-  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-/** Place of the lowest bit set in an int32 that is not 0. */
-export function lowestBit(bits: number): number {
-  return 31 - Math.clz32(bits & -bits);
-}
 
 /** The bits of `word`'s 32 blocks that exist in a span of `blocks` blocks. */
 export function blockBits(word: number, blocks: number): number {

@@ -33,6 +33,7 @@ import {
 import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
+import { lowestBit } from "./bits.ts";
 import { CLASS_TO_BLOCKS, CLASS_TO_SIZE } from "./size_classes.ts";
 import {
   BLOCKS,
@@ -88,6 +89,8 @@ export class PageHeap {
   /** The heap's clock as it stood at the last collection or safepoint: the age of free spans. */
   nowNs = 0;
   readonly lock = new Lock();
+  /** A bit a length below MAX_LIST_PAGES: 0 if there surely is no free span of that length. */
+  readonly #listed = new Int32Array(new SharedArrayBuffer(MAX_LIST_PAGES / 8));
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #stats: Float64Array;
@@ -263,12 +266,29 @@ export class PageHeap {
   }
 
   #findFree(pages: number): number {
-    const ints = this.#spans.ints;
-    for (let length = pages; length < MAX_LIST_PAGES; length++) {
-      const list = freeList(length);
-      if (ints[list + NEXT] !== list) return ints[list + NEXT];
+    const length = this.#shortestListed(pages);
+    return length < MAX_LIST_PAGES
+      ? this.#spans.ints[freeList(length) + NEXT]
+      : this.#findBestFit(pages);
+  }
+
+  /** The length of the shortest free spans of `pages` pages or more, at most MAX_LIST_PAGES. */
+  #shortestListed(pages: number): number {
+    if (pages >= MAX_LIST_PAGES) return MAX_LIST_PAGES;
+    const { ints } = this.#spans;
+    let word = pages >> 5;
+    let bits = this.#listed[word] & (-1 << (pages & 31));
+    for (;;) {
+      for (; bits !== 0; bits &= bits - 1) {
+        const length = (word << 5) + lowestBit(bits);
+        const list = freeList(length);
+        if (ints[list + NEXT] !== list) return length;
+        // The list ran empty since the bit was set.
+        this.#listed[word] &= ~(1 << (length & 31));
+      }
+      if (++word === this.#listed.length) return MAX_LIST_PAGES;
+      bits = this.#listed[word];
     }
-    return this.#findBestFit(pages);
   }
 
   #findBestFit(pages: number): number {
@@ -336,6 +356,7 @@ export class PageHeap {
     pageSpan[start + pages - 1] = span;
     spans.setUnusedSince(span, unusedSinceNs);
     spans.insert(freeList(pages), span);
+    if (pages < MAX_LIST_PAGES) this.#listed[pages >> 5] |= 1 << (pages & 31);
   }
 
   #absorb(span: number, neighbour: number): void {
