@@ -2,7 +2,7 @@
  * The history as one page of HTML that needs nothing else: data, chart library and style are inside.
  *
  * There is a chart a workload, with a line for each program that runs it: nanoseconds an operation by date,
- * at the speed of the last record's machine hour (each ratio to the reference, times the last reference).
+ * as they would be if the reference had always taken what it took in the last record.
  * Only records that may be compared with one another share a page.
  *
  * @module

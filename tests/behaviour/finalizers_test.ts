@@ -281,3 +281,24 @@ Deno.test("a finalizer may allocate, collect, and set finalizers", () => {
   for (let round = 0; round < 30; round++) ran += heap.runFinalizers();
   assertEquals([ran, left], [20, -1]);
 });
+
+Deno.test("setting and removing a finalizer sweeps the object's span, and only that (ALGORITHMS 7.3)", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.unsafePointer);
+  const objects = [4, 8, 16].map((words) => heap.ref(heap.newarray(types.unsafePointer, words)));
+  const unswept = () =>
+    heap.snapshot().spans.flatMap((span) =>
+      span.state === "inuse" && span.sweepgen_delta === -2 ? [span.page] : []
+    );
+  heap.gogc(1);
+  assertEquals(unswept(), [0, 1, 2]);
+  setFinalizer(heap, objects[1].pointer, type, () => {});
+  assertEquals(unswept(), [0, 2]);
+  heap.gogc(1);
+  heap.SetFinalizer({ type, data: objects[1].pointer }, null);
+  assertEquals(unswept(), [0, 2]);
+  heap.SetFinalizer({ type, data: objects[2].pointer }, null);
+  assertEquals(unswept(), [0]);
+  heap.verify();
+});

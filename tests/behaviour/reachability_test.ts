@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   FlagNoScan,
   GoHeap,
@@ -180,6 +180,37 @@ Deno.test("interior and unaligned pointers keep an object; addresses in numbers 
   range(3).forEach((i) => heap.storePointer(table + i * WORD, watch.object(i) + [8, 31, 3][i]));
   range(3).forEach((i) => heap.storePointer(hidden + i * WORD, watch.object(10 + i)));
   assertEquals(watch.collect(), [10, 11, 12]);
+});
+
+for (const size of [16, 96, 5000, 40000]) {
+  Deno.test(`${size} bytes without pointers keep nothing, though pointers lay there before`, () => {
+    using heap = new GoHeap(OPTIONS);
+    const watch = new Watch(heap);
+    const holders = range(50).map(() => heap.mallocgc(size, heap.types.unsafePointer, 0));
+    heap.GC();
+    using holder = heap.ref(heap.mallocgc(size, null, FlagNoScan));
+    assert(holders.includes(holder.pointer), "not where pointers lay");
+    range(size / WORD).forEach((i) =>
+      heap.storePointer(holder.pointer + i * WORD, watch.object(i))
+    );
+    assertEquals(watch.collect().length, size / WORD);
+  });
+}
+
+Deno.test("a pointer to a free block keeps neither it nor what its old contents point to", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const watch = new Watch(heap);
+  using before = heap.ref(heap.newarray(types.unsafePointer, 12));
+  const freed = heap.newarray(types.unsafePointer, 12);
+  assertEquals(freed, before.pointer + 96);
+  using _first = heap.ref(heap.rawmem(32));
+  const target = heap.rawmem(32);
+  for (let word = 0; word < 12; word++) heap.storePointer(freed + word * WORD, target);
+  heap.GC();
+  assertEquals(watch.object(1), target, "not where the old contents point");
+  heap.storePointer(heap.global(types.unsafePointer), freed);
+  assertEquals(watch.collect(), [1]);
 });
 
 /** Addresses in the arena at which no object can lie. */
