@@ -9,10 +9,19 @@
 
 import type { Arena } from "./arena/arena.ts";
 import type { ObjectPlace } from "./gc/finalizers.ts";
-import { PAGE_BYTES, type Pointer } from "./platform/platform.ts";
-import { type Cache, LOCAL_LOOKUPS } from "./spans/cache.ts";
-import { CLASS_TO_SIZE } from "./spans/size_classes.ts";
-import { CLASS, IN_USE, PAGES, type SpanTable, START, STATE } from "./spans/span_table.ts";
+import * as platforms from "./platform/platform.ts";
+import type { Pointer } from "./platform/platform.ts";
+import * as cacheRecord from "./spans/cache_record.ts";
+import type { Cache } from "./spans/cache.ts";
+import * as sizeClasses from "./spans/size_classes.ts";
+import * as spanRecord from "./spans/span_record.ts";
+import type { SpanTable } from "./spans/span_table.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { PAGE_BYTES } = platforms;
+const { LOCAL_LOOKUPS } = cacheRecord;
+const { CLASS_TO_SIZE } = sizeClasses;
+const { CLASS, IN_USE, PAGES, START, STATE } = spanRecord;
 
 /** The lookup of one heap. See the head of the module. */
 export class Lookup {

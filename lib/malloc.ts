@@ -24,14 +24,30 @@
  */
 
 import type { Arena } from "./arena/arena.ts";
-import { type Bitmap, BITS_POINTER, MARK_SHIFT } from "./arena/bitmap.ts";
+import * as bitmapPlanes from "./arena/bitmap.ts";
+import type { Bitmap } from "./arena/bitmap.ts";
 import { badArgument, GoPanic, GoThrow, requireInteger } from "./errors.ts";
-import { GC_DUE, type Pacer } from "./gc/pacer.ts";
-import { PAGE_BYTES, type Pointer } from "./platform/platform.ts";
-import {
+import * as pacing from "./gc/pacer.ts";
+import type { Pacer } from "./gc/pacer.ts";
+import * as platforms from "./platform/platform.ts";
+import type { Pointer } from "./platform/platform.ts";
+import * as cacheRecord from "./spans/cache_record.ts";
+import type { Cache } from "./spans/cache.ts";
+import type { FreeLists } from "./spans/free_list.ts";
+import type { PageHeap } from "./spans/page_heap.ts";
+import * as sizeClasses from "./spans/size_classes.ts";
+import { sizeToClass } from "./spans/size_classes.ts";
+import * as spanRecord from "./spans/span_record.ts";
+import type { SpanTable } from "./spans/span_table.ts";
+import type { GoType } from "./types/go_type.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
+const { GC_DUE } = pacing;
+const { PAGE_BYTES } = platforms;
+const {
   ATTENTION,
   BLOCK_BYTES,
-  type Cache,
   CHAINED,
   CLASS_SHIFT,
   CLEAN,
@@ -44,20 +60,16 @@ import {
   TINY_LEFT,
   TYPES,
   USED,
-} from "./spans/cache.ts";
-import type { FreeLists } from "./spans/free_list.ts";
-import type { PageHeap } from "./spans/page_heap.ts";
-import {
+} = cacheRecord;
+const {
   CLASS_TO_PAGES,
   CLASS_TO_SIZE,
   MAX_SMALL_BYTES,
   SIZE_CLASSES,
-  sizeToClass,
   TINY_BYTES,
   TINY_SIZE_CLASS,
-} from "./spans/size_classes.ts";
-import { NO_SCAN, type SpanTable, START } from "./spans/span_table.ts";
-import type { GoType } from "./types/go_type.ts";
+} = sizeClasses;
+const { NO_SCAN, START } = spanRecord;
 
 /** The object has no pointers: the collector need not look into it. */
 export const FlagNoScan = 1;

@@ -30,9 +30,14 @@
 import { GoThrow } from "../errors.ts";
 import type { AddressSpace, MemoryWindow } from "../platform/address_space.ts";
 import { Memory } from "../platform/memory.ts";
-import { PAGE_BYTES, type Platform, type Pointer } from "../platform/platform.ts";
+import * as platforms from "../platform/platform.ts";
+import type { Platform, Pointer } from "../platform/platform.ts";
 import { Bitmap, GrowingInts } from "./bitmap.ts";
-import { GC_SYS, HEAP_SYS, OTHER_SYS } from "./stats.ts";
+import * as statistics from "./stats.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { PAGE_BYTES } = platforms;
+const { GC_SYS, HEAP_SYS, OTHER_SYS } = statistics;
 
 /** pageInfo of a page where no object can be. */
 export const NO_OBJECT = -1;

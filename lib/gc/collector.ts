@@ -29,10 +29,12 @@ import {
   TINY_ALLOCS,
 } from "../arena/stats.ts";
 import type { Pointer } from "../platform/platform.ts";
-import { ATTENTION, type Cache } from "../spans/cache.ts";
+import { ATTENTION } from "../spans/cache_record.ts";
+import type { Cache } from "../spans/cache.ts";
 import type { PageHeap } from "../spans/page_heap.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
-import { CLASS, IN_USE, type SpanTable, STATE } from "../spans/span_table.ts";
+import { CLASS, IN_USE, STATE } from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Finalizers } from "./finalizers.ts";
 import type { Marker } from "./marker.ts";

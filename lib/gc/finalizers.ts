@@ -23,13 +23,18 @@ import type { Arena } from "../arena/arena.ts";
 import type { ProgramImage } from "../arena/program_image.ts";
 import { badArgument, GoThrow } from "../errors.ts";
 import type { Pointer } from "../platform/platform.ts";
-import { TINY_BYTES } from "../spans/size_classes.ts";
-import { type SpanTable, START } from "../spans/span_table.ts";
+import * as sizeClasses from "../spans/size_classes.ts";
+import * as spanRecord from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
 import { isAssignableToFinalizerParameter } from "../types/assignable.ts";
 import { type GoType, Kind } from "../types/go_type.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
 import { KIND_FINALIZER, type Specials } from "./specials.ts";
 import type { Sweep } from "./sweep.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { TINY_BYTES } = sizeClasses;
+const { START } = spanRecord;
 
 /** A value together with its type, as Go's `interface {}` holds it. */
 export interface Eface {

@@ -34,30 +34,29 @@
  * @module
  */
 
-import { type Arena, INFO_CLASS_SHIFT, INFO_PAGE_MASK } from "../arena/arena.ts";
-import { BITS_POINTER, GrowingInts, MARK_SHIFT } from "../arena/bitmap.ts";
-import { GC_SYS } from "../arena/stats.ts";
+import * as arenaTables from "../arena/arena.ts";
+import type { Arena } from "../arena/arena.ts";
+import * as bitmapPlanes from "../arena/bitmap.ts";
+import { GrowingInts } from "../arena/bitmap.ts";
+import * as statistics from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
 import type { Memory } from "../platform/memory.ts";
-import { PAGE_BYTES, PAGE_SHIFT, type Pointer } from "../platform/platform.ts";
+import * as platforms from "../platform/platform.ts";
+import type { Pointer } from "../platform/platform.ts";
 import { lowestBit } from "../spans/bits.ts";
-import {
-  CLASS_TO_BLOCKS,
-  CLASS_TO_SIZE,
-  RECIPROCAL,
-  RECIPROCAL_SHIFT,
-} from "../spans/size_classes.ts";
-import {
-  BLOCKS,
-  CLASS,
-  IN_USE,
-  NO_SCAN,
-  type SpanTable,
-  START,
-  STATE,
-} from "../spans/span_table.ts";
+import * as sizeClasses from "../spans/size_classes.ts";
+import * as spanRecord from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
 import { wordCode } from "../types/layout.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
+const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
+const { GC_SYS } = statistics;
+const { PAGE_BYTES, PAGE_SHIFT } = platforms;
+const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
+const { BLOCKS, CLASS, IN_USE, NO_SCAN, START, STATE } = spanRecord;
 
 /** The high bits of 16 type codes: set where a word is a pointer. */
 const POINTER_BITS = 0xaaaaaaaa | 0;

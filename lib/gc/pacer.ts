@@ -16,8 +16,13 @@
  * @module
  */
 
-import { HEAP_ALLOC, NEXT_GC } from "../arena/stats.ts";
-import { ATTENTION, type Cache } from "../spans/cache.ts";
+import * as statistics from "../arena/stats.ts";
+import * as cacheRecord from "../spans/cache_record.ts";
+import type { Cache } from "../spans/cache.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { HEAP_ALLOC, NEXT_GC } = statistics;
+const { ATTENTION } = cacheRecord;
 
 /** A bit of the cache's ATTENTION: a collection is due. */
 export const GC_DUE = 1;

@@ -20,8 +20,13 @@
 import { GrowingInts } from "../arena/bitmap.ts";
 import { FixAlloc } from "../arena/fix_alloc.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
-import { OTHER_SYS } from "../arena/stats.ts";
-import { type SpanTable, SPECIALS } from "../spans/span_table.ts";
+import * as statistics from "../arena/stats.ts";
+import * as spanRecord from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { OTHER_SYS } = statistics;
+const { SPECIALS } = spanRecord;
 
 export const KIND_FINALIZER = 1;
 export const KIND_PROFILE = 2;

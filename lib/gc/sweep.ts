@@ -21,17 +21,30 @@
  */
 
 import type { Arena } from "../arena/arena.ts";
-import { MARK_SHIFT } from "../arena/bitmap.ts";
-import { LARGE_FREE_BYTES, LARGE_FREES, SMALL_FREES } from "../arena/stats.ts";
+import * as bitmapPlanes from "../arena/bitmap.ts";
+import * as statistics from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
-import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
-import { type Cache, LOCAL_CACHE_ALLOC } from "../spans/cache.ts";
+import * as platforms from "../platform/platform.ts";
+import type { Pointer } from "../platform/platform.ts";
+import * as cacheRecord from "../spans/cache_record.ts";
+import type { Cache } from "../spans/cache.ts";
 import type { CentralLists } from "../spans/central.ts";
 import { lowestBit, popCount } from "../spans/bits.ts";
 import { blockBits, type FreeLists } from "../spans/free_list.ts";
 import type { PageHeap, Sweeper } from "../spans/page_heap.ts";
-import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
-import {
+import * as sizeClasses from "../spans/size_classes.ts";
+import * as spanRecord from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
+import type { Pacer } from "./pacer.ts";
+import { KIND_FINALIZER, type Specials } from "./specials.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { MARK_SHIFT } = bitmapPlanes;
+const { LARGE_FREE_BYTES, LARGE_FREES, SMALL_FREES } = statistics;
+const { PAGE_BYTES } = platforms;
+const { LOCAL_CACHE_ALLOC } = cacheRecord;
+const { CLASS_TO_SIZE } = sizeClasses;
+const {
   BLOCKS,
   CLASS,
   FREE_BLOCKS,
@@ -40,16 +53,13 @@ import {
   IN_USE,
   NEED_ZERO,
   PAGES,
-  type SpanTable,
   START,
   STATE,
   SWEEP_DONE,
   SWEEP_POSITION,
   SWEEP_RECORDS,
   SWEEPGEN,
-} from "../spans/span_table.ts";
-import type { Pacer } from "./pacer.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
+} = spanRecord;
 
 /** What the floor above lends to the sweep. */
 export interface SweepHooks {

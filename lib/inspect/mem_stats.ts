@@ -39,7 +39,7 @@ import {
 } from "../arena/stats.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
-import { BLOCKS, CLASS, FREE_BLOCKS, IN_USE, PAGES, STATE } from "../spans/span_table.ts";
+import { BLOCKS, CLASS, FREE_BLOCKS, IN_USE, PAGES, STATE } from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
 
 /** Go 1.4 reports as many classes, an older table's number, though there are 67. */

@@ -19,7 +19,7 @@ import {
   SMALL_FREES,
   TINY_ALLOCS,
 } from "../arena/stats.ts";
-import { LOCAL_TINY_ALLOCS } from "../spans/cache.ts";
+import { LOCAL_TINY_ALLOCS } from "../spans/cache_record.ts";
 import { NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import {
   BLOCKS,
@@ -37,12 +37,12 @@ import {
   NEXT,
   nonemptyList,
   PAGES,
-  type SpanTable,
   START,
   STATE,
   SWEEP_DONE,
   SWEEPGEN,
-} from "../spans/span_table.ts";
+} from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
 import type { HeapParts } from "./heap_parts.ts";
 
 /** Numbers in list order; [a, b] stands for all from a to b. */

@@ -52,7 +52,7 @@ import {
   STATE,
   SWEEP_DONE,
   SWEEPGEN,
-} from "../spans/span_table.ts";
+} from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import { freeBlocks, spansByAddress } from "./snapshot.ts";
 

@@ -9,19 +9,7 @@
  *   the span    │ used │ used │▒▒▒▒▒▒│▒▒▒▒▒▒│ used │ free │ free │ used │
  *                              CURSOR        END           next run
  *
- *   ints, 8 a class, of which class 0 has none              floats, one a class
- *   +0 CURSOR      offset of the next block, bytes          +0 address of the span
- *   +1 END         where the run ends
- *   +2 BLOCK_BYTES                                          ints, where class 0 would be
- *   +3 CONTENTS    what the run's blocks hold               0 ATTENTION
- *   +4 TYPES       first int32 of the span's types          1 TINY_LEFT   bytes at the tiny block's end
- *   +5 COUNTED     up to where local bytes are counted      2 LOCAL_TINY_ALLOCS
- *   +6 SPAN
- *   +7 START_PAGE  of the span
  * ```
- *
- * ATTENTION is what the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
- * allocations sets a bit, so that heaps which do not ask for it pay for one test in all.
  *
  * While a run is in the cache its free bits are 0 and its types are dead. What a cache holds goes back when
  * a collection begins and when statistics are read.
@@ -30,59 +18,52 @@
  */
 
 import type { Arena } from "../arena/arena.ts";
-import { MARK_SHIFT } from "../arena/bitmap.ts";
-import { LOOKUPS } from "../arena/stats.ts";
-import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
+import * as bitmapPlanes from "../arena/bitmap.ts";
+import * as statistics from "../arena/stats.ts";
+import * as platforms from "../platform/platform.ts";
+import type { Pointer } from "../platform/platform.ts";
 import type { CentralLists } from "./central.ts";
 import { lowestBit } from "./bits.ts";
 import type { FreeLists } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
-import { CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } from "./size_classes.ts";
-import {
-  BLOCKS,
-  EMPTY_SPAN,
-  FREE_BLOCKS,
-  FRESH,
-  IN_CACHE,
-  type SpanTable,
-  START,
-} from "./span_table.ts";
+import * as cacheRecord from "./cache_record.ts";
+import * as sizeClasses from "./size_classes.ts";
+import * as spanRecord from "./span_record.ts";
+import type { SpanTable } from "./span_table.ts";
 
-export const CURSOR = 0;
-export const END = 1;
-export const BLOCK_BYTES = 2;
-export const CONTENTS = 3;
-export const TYPES = 4;
-const COUNTED = 5;
-const SPAN = 6;
-export const START_PAGE = 7;
-/** log2 of the int32 that a class has in a cache. */
-export const CLASS_SHIFT = 3;
-
-/** In the ints, in the place of class 0. */
-export const ATTENTION = 0;
-export const TINY_LEFT = 1;
-export const LOCAL_TINY_ALLOCS = 2;
-
-/** What the blocks of a run hold: zeroes, */
-export const CLEAN = 0;
-/** what their last owner left there, */
-export const USED = 1;
-/** or a link of the chain, with the rest as Go would have it. */
-export const CHAINED = 2;
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { MARK_SHIFT } = bitmapPlanes;
+const { LOOKUPS } = statistics;
+const { PAGE_BYTES } = platforms;
+const {
+  BLOCK_BYTES,
+  CLASS_SHIFT,
+  CLASS_WORDS,
+  CHAINED,
+  CLEAN,
+  CONTENTS,
+  COUNTED,
+  CURSOR,
+  END,
+  FLOATS_LENGTH,
+  LOCAL_CACHE_ALLOC,
+  LOCAL_LOOKUPS,
+  LOCAL_TINY_ALLOCS,
+  SPAN,
+  START_PAGE,
+  TINY_ADDRESS,
+  TINY_LEFT,
+  TYPES,
+  USED,
+} = cacheRecord;
+const { CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
+const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, START } = spanRecord;
 
 /**
  * Runs of blocks up to this class, of 16 bytes, are cleared all at once. In a larger block, somebody who wants
  * it as it is may find more than the free list's link and mark.
  */
 const LAST_BULK_CLASS = 2;
-
-/** In the floats, behind one for each class. */
-export const TINY_ADDRESS = NUM_SIZE_CLASSES;
-export const LOCAL_CACHE_ALLOC = NUM_SIZE_CLASSES + 1;
-export const LOCAL_LOOKUPS = NUM_SIZE_CLASSES + 2;
-const CLASS_WORDS = Math.ceil(NUM_SIZE_CLASSES / 32);
-const FLOATS_LENGTH = NUM_SIZE_CLASSES + 3;
 
 /** The cache of one thread. See the head of the module. */
 export class Cache implements LocalCounts {

@@ -17,21 +17,15 @@ import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
 import type { FreeLists } from "./free_list.ts";
 import type { PageHeap } from "./page_heap.ts";
-import { CLASS_TO_PAGES } from "./size_classes.ts";
-import {
-  BLOCKS,
-  CLASS,
-  emptyList,
-  FREE_BLOCKS,
-  HEAP_SWEEPGEN,
-  IN_CACHE,
-  NEED_ZERO,
-  NEXT,
-  nonemptyList,
-  type SpanTable,
-  START,
-  SWEEPGEN,
-} from "./span_table.ts";
+import * as sizeClasses from "./size_classes.ts";
+import * as spanRecord from "./span_record.ts";
+import { emptyList, nonemptyList } from "./span_record.ts";
+import type { SpanTable } from "./span_table.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { CLASS_TO_PAGES } = sizeClasses;
+const { BLOCKS, CLASS, FREE_BLOCKS, HEAP_SWEEPGEN, IN_CACHE, NEED_ZERO, NEXT, START, SWEEPGEN } =
+  spanRecord;
 
 /** The central lists of one heap. See the head of the module. */
 export class CentralLists {

@@ -25,21 +25,19 @@
  */
 
 import type { Arena } from "../arena/arena.ts";
-import { MARK_SHIFT } from "../arena/bitmap.ts";
+import * as bitmapPlanes from "../arena/bitmap.ts";
 import { GoThrow } from "../errors.ts";
-import { PAGE_BYTES } from "../platform/platform.ts";
+import * as platforms from "../platform/platform.ts";
 import { lowestBit } from "./bits.ts";
-import { CLASS_TO_SIZE } from "./size_classes.ts";
-import {
-  BLOCKS,
-  CHAIN_BLOCKS,
-  CHAIN_HEAD,
-  CLASS,
-  FREE_BLOCKS,
-  FRESH,
-  type SpanTable,
-  START,
-} from "./span_table.ts";
+import * as sizeClasses from "./size_classes.ts";
+import * as spanRecord from "./span_record.ts";
+import type { SpanTable } from "./span_table.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { MARK_SHIFT } = bitmapPlanes;
+const { PAGE_BYTES } = platforms;
+const { CLASS_TO_SIZE } = sizeClasses;
+const { BLOCKS, CHAIN_BLOCKS, CHAIN_HEAD, CLASS, FREE_BLOCKS, FRESH, START } = spanRecord;
 
 /** Low and high half of the word that marks a block as used before, so that it is cleared on reuse. */
 const DIRTY_HALF = 0xdeaddead | 0;

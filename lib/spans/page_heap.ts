@@ -20,29 +20,30 @@
  * @module
  */
 
-import { type Arena, INFO_CLASS_SHIFT, NO_OBJECT } from "../arena/arena.ts";
-import {
-  HEAP_ALLOC,
-  HEAP_IDLE,
-  HEAP_INUSE,
-  HEAP_OBJECTS,
-  HEAP_RELEASED,
-  HEAP_SYS,
-  TINY_ALLOCS,
-} from "../arena/stats.ts";
+import * as arenaTables from "../arena/arena.ts";
+import type { Arena } from "../arena/arena.ts";
+import * as statistics from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
-import { PAGE_BYTES } from "../platform/platform.ts";
+import * as platforms from "../platform/platform.ts";
 import { lowestBit } from "./bits.ts";
-import { CLASS_TO_BLOCKS, CLASS_TO_SIZE } from "./size_classes.ts";
-import {
+import * as sizeClasses from "./size_classes.ts";
+import * as spanRecord from "./span_record.ts";
+import { busyList, freeList } from "./span_record.ts";
+import type { SpanTable } from "./span_table.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { INFO_CLASS_SHIFT, NO_OBJECT } = arenaTables;
+const { HEAP_ALLOC, HEAP_IDLE, HEAP_INUSE, HEAP_OBJECTS, HEAP_RELEASED, HEAP_SYS, TINY_ALLOCS } =
+  statistics;
+const { PAGE_BYTES } = platforms;
+const { CLASS_TO_BLOCKS, CLASS_TO_SIZE } = sizeClasses;
+const {
   BLOCKS,
-  busyList,
   CHAIN_BLOCKS,
   CLASS,
   FREE,
   FREE_BLOCKS,
-  freeList,
   HEAP_SWEEPGEN,
   IN_CACHE,
   IN_USE,
@@ -52,14 +53,13 @@ import {
   NO_SCAN,
   PAGES,
   PAGES_RELEASED,
-  type SpanTable,
   SPECIALS,
   STACK,
   START,
   STATE,
   SWEEP_DONE,
   SWEEPGEN,
-} from "./span_table.ts";
+} = spanRecord;
 
 /** What the floor above lends to the page heap and the central lists: sweeping. */
 export interface Sweeper {
