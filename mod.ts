@@ -34,7 +34,7 @@ export type {
   SnapshotInUseSpan,
   SnapshotStats,
 } from "./lib/inspect/snapshot.ts";
-export { FlagNoGC, FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } from "./lib/malloc.ts";
+export { FlagNoGC, FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } from "./lib/flags.ts";
 export type { GoHeapOptions } from "./lib/options.ts";
 export {
   type AddressSpace,

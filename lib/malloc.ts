@@ -27,6 +27,7 @@ import type { Arena } from "./arena/arena.ts";
 import * as bitmapPlanes from "./arena/bitmap.ts";
 import type { Bitmap } from "./arena/bitmap.ts";
 import { badArgument, GoPanic, GoThrow, requireInteger } from "./errors.ts";
+import * as mallocFlags from "./flags.ts";
 import * as pacing from "./gc/pacer.ts";
 import type { Pacer } from "./gc/pacer.ts";
 import * as platforms from "./platform/platform.ts";
@@ -71,16 +72,7 @@ const {
 } = sizeClasses;
 const { NO_SCAN, START } = spanRecord;
 
-/** The object has no pointers: the collector need not look into it. */
-export const FlagNoScan = 1;
-/** The allocation is not sampled for the memory profile. */
-export const FlagNoProfiling = 2;
-/** The object is neither scanned nor freed by the collector. */
-export const FlagNoGC = 4;
-/** The memory need not be zeroed. */
-export const FlagNoZero = 8;
-/** The allocation does not start a collection. */
-export const FlagNoInvokeGC = 16;
+const { FlagNoInvokeGC, FlagNoScan, FlagNoZero } = mallocFlags;
 const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */

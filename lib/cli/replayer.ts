@@ -22,7 +22,7 @@
 
 import type { GoHeap } from "../go_heap.ts";
 import { type TraceHandler, TraceReader } from "../inspect/allocfreetrace.ts";
-import { FlagNoScan } from "../malloc.ts";
+import { FlagNoScan } from "../flags.ts";
 import type { Pointer } from "../platform/platform.ts";
 import { TINY_BYTES } from "../spans/size_classes.ts";
 import { BlockTable } from "./block_table.ts";

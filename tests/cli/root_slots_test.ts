@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { RootSlots, SLOTS_PER_CHUNK } from "../../lib/cli/root_slots.ts";
 import { GoHeap } from "../../lib/go_heap.ts";
-import { FlagNoScan } from "../../lib/malloc.ts";
+import { FlagNoScan } from "../../lib/flags.ts";
 
 Deno.test("slots keep their objects alive until released, and those freed last are taken first", () => {
   using heap = new GoHeap({ platform: "linux/amd64" });
