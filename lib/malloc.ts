@@ -140,60 +140,26 @@ export class Malloc {
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    if (flags === 0) return this.#scan(size, type);
-    if (flags === FlagNoScan) return this.#noscan(size);
-    return this.#withFlags(size, type, flags);
-  }
-
-  /** An object with pointers. */
-  #scan(size: number, type: GoType | null): Pointer {
-    if (type?.owner !== this.#typeOwner) return badType(type);
+    if (flags === FlagNoScan) {
+      if (size < TINY_BYTES) return this.#tiny(size, flags);
+    } else if (flags !== 0 || type?.owner !== this.#typeOwner) {
+      return this.#unusual(size, type, flags);
+    }
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return this.#large(size, type, 0);
+      return this.#large(size, type, flags);
     }
     const cls = size <= 1024 - 8
       ? sizeToClass8[(size + 7) >> 3]
       : sizeToClass128[(size - 1024 + 127) >> 7];
     const slot = cls << CLASS_SHIFT;
-    const offset = this.#take(slot);
-    if (type.size === size && type.typeBits !== 0) {
-      this.#bitmap.addTypes(this.#ints[slot + TYPES], offset >> this.#wordShift, type.typeBits);
-    } else {
-      this.#writeTypes(
-        this.#ints[slot + TYPES],
-        offset >> this.#wordShift,
-        size,
-        type,
-        this.#ints[slot + BLOCK_BYTES],
-      );
-    }
-    const p = this.#floats[cls] + offset;
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, 0);
-  }
-
-  /** An object without pointers. */
-  #noscan(size: number): Pointer {
-    if (size < TINY_BYTES) return this.#tiny(size, FlagNoScan);
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return this.#large(size, null, FlagNoScan);
-    const cls = size <= 1024 - 8
-      ? sizeToClass8[(size + 7) >> 3]
-      : sizeToClass128[(size - 1024 + 127) >> 7];
-    const offset = this.#take(cls << CLASS_SHIFT);
-    const p = this.#floats[cls] + offset;
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, FlagNoScan);
-  }
-
-  /**
-   * Takes the next block of the run in the cache, cleared; returns its offset in the span, whose address may
-   * be another one after this.
-   */
-  #take(slot: number): number {
     const ints = this.#ints;
     let offset = ints[slot + CURSOR];
     if (offset === ints[slot + END]) offset = this.#refill(slot);
     ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
     if (ints[slot + CONTENTS] !== CLEAN) this.#clearBlock(slot, offset);
-    return offset;
+    if (flags === 0) this.#setTypes(ints[slot + TYPES], offset, size, type!);
+    const p = this.#floats[cls] + offset;
+    return ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
@@ -212,7 +178,7 @@ export class Malloc {
 
   #newTiny(size: number, flags: number): Pointer {
     if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
-    const offset = this.#take(TINY_SIZE_CLASS << CLASS_SHIFT);
+    const offset = this.#take(TINY_SIZE_CLASS << CLASS_SHIFT, FlagNoScan);
     const p = this.#floats[TINY_SIZE_CLASS] + offset;
     // The block with more room left is the one to go on with.
     if (TINY_BYTES - size > this.#ints[TINY_LEFT]) {
@@ -222,31 +188,44 @@ export class Malloc {
     return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
-  /** Any combination of flags. */
-  #withFlags(size: number, type: GoType | null, flags: number): Pointer {
+  /** Any combination of flags, and what is wrong with them or the type. */
+  #unusual(size: number, type: GoType | null, flags: number): Pointer {
     if ((flags & ALL_FLAGS) !== flags) {
       badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
     }
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (!isNoScan && (type?.owner !== this.#typeOwner)) return badType(type);
+    if (!isNoScan && type?.owner !== this.#typeOwner) {
+      if (type === null) throw new GoThrow("malloc missing type");
+      return foreignType(type);
+    }
     if (isNoScan && size < TINY_BYTES) return this.#tiny(size, flags);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return this.#large(size, type, flags);
     }
     const cls = sizeToClass(size);
     const slot = cls << CLASS_SHIFT;
-    const offset = (flags & FlagNoZero) === 0 ? this.#take(slot) : this.#takeAsIs(slot);
-    if (!isNoScan) {
-      this.#writeTypes(
-        this.#ints[slot + TYPES],
-        offset >> this.#wordShift,
-        size,
-        type!,
-        CLASS_TO_SIZE[cls],
-      );
-    }
+    const offset = this.#take(slot, flags);
+    if (!isNoScan) this.#setTypes(this.#ints[slot + TYPES], offset, size, type!);
     const p = this.#floats[cls] + offset;
     return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+  }
+
+  /**
+   * Takes the next block of the run in the cache; returns its offset in the span, whose address may be
+   * another one after this. Unless it is cleared, it has in it what Go's free list would have left there.
+   */
+  #take(slot: number, flags: number): number {
+    const ints = this.#ints;
+    let offset = ints[slot + CURSOR];
+    if (offset === ints[slot + END]) offset = this.#refill(slot);
+    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
+    const contents = ints[slot + CONTENTS];
+    if ((flags & FlagNoZero) === 0) {
+      if (contents !== CLEAN) this.#clearBlock(slot, offset);
+    } else if (contents !== CHAINED) {
+      this.#expose(slot, offset, contents);
+    }
+    return offset;
   }
 
   /** Everything that is not a small object: large ones, empty ones, and sizes that are none. */
@@ -289,8 +268,7 @@ export class Malloc {
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
     if (type?.owner !== this.#typeOwner) return foreignType(type);
-    if (!type.pointerFree) return this.#scan(type.size, type);
-    return this.#noscan(type.size);
+    return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
 
   /** The implementation of Go's `make` for slices. */
@@ -326,20 +304,12 @@ export class Malloc {
     );
   }
 
-  /** Takes the next block with what Go's free list would have left in it; returns its offset. */
-  #takeAsIs(slot: number): number {
-    const ints = this.#ints;
-    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(slot);
-    const offset = ints[slot + CURSOR];
-    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
-    const contents = ints[slot + CONTENTS];
-    if (contents !== CHAINED) {
-      const cls = slot >> CLASS_SHIFT;
-      const next = this.#cache.blockAfter(cls, offset);
-      const block = offset / CLASS_TO_SIZE[cls];
-      this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
-    }
-    return offset;
+  /** Leaves in a block that is not cleared what Go's free list would have left there. */
+  #expose(slot: number, offset: number, contents: number): void {
+    const cls = slot >> CLASS_SHIFT;
+    const next = this.#cache.blockAfter(cls, offset);
+    const block = offset / CLASS_TO_SIZE[cls];
+    this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
   }
 
   /** Clears the block at `offset` of the span in the cache. */
@@ -357,6 +327,16 @@ export class Malloc {
     for (let at = first; at < end; at++) f64[at] = 0;
   }
 
+  /** Writes the types of the object at `offset` of a span whose types begin at `base`. */
+  #setTypes(base: number, offset: number, size: number, type: GoType): void {
+    const word = offset >> this.#wordShift;
+    if (type.size === size && type.typeBits !== 0) {
+      this.#bitmap.addTypes(base, word, type.typeBits);
+    } else {
+      this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[sizeToClass(size)]);
+    }
+  }
+
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
   #writeTypes(base: number, word: number, size: number, type: GoType, blockBytes: number): void {
     const { bitmap, platform: { pointerBytes } } = this.#arena;
@@ -372,11 +352,6 @@ export class Malloc {
       : 2 * Math.ceil(size / (2 * pointerBytes));
     bitmap.writeMask(base, word, words, type.mask, type.maskWords);
   }
-}
-
-function badType(type: GoType | null): never {
-  if (type === null) throw new GoThrow("malloc missing type");
-  return foreignType(type);
 }
 
 function foreignType(type: GoType): never {
