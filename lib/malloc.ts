@@ -66,7 +66,6 @@ const {
   CLASS_TO_PAGES,
   CLASS_TO_SIZE,
   MAX_SMALL_BYTES,
-  SIZE_CLASSES,
   TINY_BYTES,
   TINY_SIZE_CLASS,
 } = sizeClasses;
@@ -84,7 +83,23 @@ const ZERO_BLOCKS: readonly Uint8Array[] = Array.from(
   (size) => new Uint8Array(size),
 );
 
-const { sizeToClass8, sizeToClass128 } = SIZE_CLASSES;
+/** Where the class of tiny blocks begins in the cache. */
+const TINY_SLOT = TINY_SIZE_CLASS << CLASS_SHIFT;
+
+/**
+ * The low bits of an address that must be 0, by size: a multiple of 8 is aligned to 8, and so on. An empty
+ * object is given more than a tiny block has.
+ */
+const TINY_ALIGN: Uint8Array = Uint8Array.from(
+  { length: TINY_BYTES },
+  (_, size) => size === 0 ? 2 * TINY_BYTES - 1 : Math.min(8, size & -size) - 1,
+);
+
+/** Class by (size + 7) / 8, for all small sizes: both of Go's tables in one. */
+const SIZE_TO_CLASS = Uint8Array.from(
+  { length: MAX_SMALL_BYTES / 8 + 1 },
+  (_, eighth) => eighth === 0 ? 0 : sizeToClass(8 * eighth),
+);
 
 /** What the floors above lend to the allocator. */
 export interface MallocHooks {
@@ -148,9 +163,7 @@ export class Malloc {
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return this.#large(size, type, flags);
     }
-    const cls = size <= 1024 - 8
-      ? sizeToClass8[(size + 7) >> 3]
-      : sizeToClass128[(size - 1024 + 127) >> 7];
+    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
     const ints = this.#ints;
     let offset = ints[slot + CURSOR];
@@ -164,28 +177,30 @@ export class Malloc {
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
   #tiny(size: number, flags: number): Pointer {
+    const align = TINY_ALIGN[size];
     const ints = this.#ints;
-    const left = ints[TINY_LEFT];
-    const align = (size & 7) === 0 ? 7 : (size & 3) === 0 ? 3 : (size & 1) === 0 ? 1 : 0;
-    const offset = (TINY_BYTES - left + align) & ~align;
-    if (offset + size > TINY_BYTES || size >>> 0 !== size || size === 0) {
-      return this.#newTiny(size, flags);
-    }
+    const offset = (TINY_BYTES - ints[TINY_LEFT] + align) & ~align;
+    // What is no size has no alignment.
+    if (align === undefined || offset + size > TINY_BYTES) return this.#newTiny(size, flags);
     ints[TINY_LEFT] = TINY_BYTES - offset - size;
     ints[LOCAL_TINY_ALLOCS]++;
     return this.#floats[TINY_ADDRESS] + offset;
   }
 
   #newTiny(size: number, flags: number): Pointer {
-    if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
-    const offset = this.#take(TINY_SIZE_CLASS << CLASS_SHIFT, FlagNoScan);
+    if (size === 0 || TINY_ALIGN[size] === undefined) return this.#large(size, null, flags);
+    const ints = this.#ints;
+    let offset = ints[TINY_SLOT + CURSOR];
+    if (offset === ints[TINY_SLOT + END]) offset = this.#refill(TINY_SLOT);
+    ints[TINY_SLOT + CURSOR] = offset + TINY_BYTES;
+    if (ints[TINY_SLOT + CONTENTS] !== CLEAN) this.#clearBlock(TINY_SLOT, offset);
     const p = this.#floats[TINY_SIZE_CLASS] + offset;
     // The block with more room left is the one to go on with.
-    if (TINY_BYTES - size > this.#ints[TINY_LEFT]) {
+    if (TINY_BYTES - size > ints[TINY_LEFT]) {
       this.#floats[TINY_ADDRESS] = p;
-      this.#ints[TINY_LEFT] = TINY_BYTES - size;
+      ints[TINY_LEFT] = TINY_BYTES - size;
     }
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    return ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
   /** Any combination of flags, and what is wrong with them or the type. */
@@ -202,7 +217,7 @@ export class Malloc {
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return this.#large(size, type, flags);
     }
-    const cls = sizeToClass(size);
+    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
     const offset = this.#take(slot, flags);
     if (!isNoScan) this.#setTypes(this.#ints[slot + TYPES], offset, size, type!);
@@ -333,7 +348,7 @@ export class Malloc {
     if (type.size === size && type.typeBits !== 0) {
       this.#bitmap.addTypes(base, word, type.typeBits);
     } else {
-      this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[sizeToClass(size)]);
+      this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[SIZE_TO_CLASS[(size + 7) >> 3]]);
     }
   }
 
