@@ -25,6 +25,7 @@
  * ```
  */
 export class GoThrow extends Error {
+  /** Always `"GoThrow"`. */
   override readonly name = "GoThrow";
 }
 
@@ -45,6 +46,7 @@ export class GoThrow extends Error {
  * ```
  */
 export class GoPanic extends Error {
+  /** Always `"GoPanic"`. */
   override readonly name = "GoPanic";
 }
 

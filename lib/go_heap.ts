@@ -380,34 +380,42 @@ export class GoHeap {
     this.#memory.storePointer(p, value);
   }
 
+  /** The unsigned 8-bit integer at `p`. */
   loadUint8(p: Pointer): number {
     return this.#memory.loadUint8(p);
   }
 
+  /** The signed 8-bit integer at `p`. */
   loadInt8(p: Pointer): number {
     return this.#memory.loadInt8(p);
   }
 
+  /** The unsigned 16-bit integer at `p`. */
   loadUint16(p: Pointer): number {
     return this.#memory.loadUint16(p);
   }
 
+  /** The signed 16-bit integer at `p`. */
   loadInt16(p: Pointer): number {
     return this.#memory.loadInt16(p);
   }
 
+  /** The unsigned 32-bit integer at `p`. */
   loadUint32(p: Pointer): number {
     return this.#memory.loadUint32(p);
   }
 
+  /** The signed 32-bit integer at `p`. */
   loadInt32(p: Pointer): number {
     return this.#memory.loadInt32(p);
   }
 
+  /** The 32-bit float at `p`. */
   loadFloat32(p: Pointer): number {
     return this.#memory.loadFloat32(p);
   }
 
+  /** The 64-bit float at `p`. */
   loadFloat64(p: Pointer): number {
     return this.#memory.loadFloat64(p);
   }
@@ -417,34 +425,42 @@ export class GoHeap {
     return this.#memory.loadBig64(p);
   }
 
+  /** Stores an unsigned 8-bit integer at `p`; throws a RangeError if `value` is none. */
   storeUint8(p: Pointer, value: number): void {
     this.#memory.storeUint8(p, value);
   }
 
+  /** Stores a signed 8-bit integer at `p`; throws a RangeError if `value` is none. */
   storeInt8(p: Pointer, value: number): void {
     this.#memory.storeInt8(p, value);
   }
 
+  /** Stores an unsigned 16-bit integer at `p`; throws a RangeError if `value` is none. */
   storeUint16(p: Pointer, value: number): void {
     this.#memory.storeUint16(p, value);
   }
 
+  /** Stores a signed 16-bit integer at `p`; throws a RangeError if `value` is none. */
   storeInt16(p: Pointer, value: number): void {
     this.#memory.storeInt16(p, value);
   }
 
+  /** Stores an unsigned 32-bit integer at `p`; throws a RangeError if `value` is none. */
   storeUint32(p: Pointer, value: number): void {
     this.#memory.storeUint32(p, value);
   }
 
+  /** Stores a signed 32-bit integer at `p`; throws a RangeError if `value` is none. */
   storeInt32(p: Pointer, value: number): void {
     this.#memory.storeInt32(p, value);
   }
 
+  /** Stores a 32-bit float at `p`. */
   storeFloat32(p: Pointer, value: number): void {
     this.#memory.storeFloat32(p, value);
   }
 
+  /** Stores a 64-bit float at `p`. */
   storeFloat64(p: Pointer, value: number): void {
     this.#memory.storeFloat64(p, value);
   }

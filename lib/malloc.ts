@@ -180,15 +180,14 @@ export class Malloc {
     const align = TINY_ALIGN[size];
     const ints = this.#ints;
     const offset = (TINY_BYTES - ints[TINY_LEFT] + align) & ~align;
-    // What is no size has no alignment.
-    if (align === undefined || offset + size > TINY_BYTES) return this.#newTiny(size, flags);
+    if (offset + size > TINY_BYTES || size >>> 0 !== size) return this.#newTiny(size, flags);
     ints[TINY_LEFT] = TINY_BYTES - offset - size;
     ints[LOCAL_TINY_ALLOCS]++;
     return this.#floats[TINY_ADDRESS] + offset;
   }
 
   #newTiny(size: number, flags: number): Pointer {
-    if (size === 0 || TINY_ALIGN[size] === undefined) return this.#large(size, null, flags);
+    if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
     const ints = this.#ints;
     let offset = ints[TINY_SLOT + CURSOR];
     if (offset === ints[TINY_SLOT + END]) offset = this.#refill(TINY_SLOT);

@@ -11,8 +11,18 @@
 
 import { badArgument } from "../errors.ts";
 
-/** The accounts for memory obtained from the system, by the names of Go's mstats. */
-export const SYS_STATS = [
+/** One of the accounts for memory obtained from the system, by its name in Go's mstats. */
+export type SysStat =
+  | "heap_sys"
+  | "stacks_sys"
+  | "mspan_sys"
+  | "mcache_sys"
+  | "buckhash_sys"
+  | "gc_sys"
+  | "other_sys";
+
+/** The accounts, each at its offset in the statistics. */
+export const SYS_STATS: readonly SysStat[] = [
   "heap_sys",
   "stacks_sys",
   "mspan_sys",
@@ -20,10 +30,7 @@ export const SYS_STATS = [
   "buckhash_sys",
   "gc_sys",
   "other_sys",
-] as const;
-
-/** One of the accounts for memory obtained from the system. */
-export type SysStat = typeof SYS_STATS[number];
+];
 
 /** Offset of the account `stat` in the statistics; throws a `RangeError` for a name that is none. */
 export function sysStat(stat: SysStat): number {

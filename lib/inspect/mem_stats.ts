@@ -101,12 +101,15 @@ export interface MemStats {
   readonly HeapObjects: number;
   /** Bytes of stacks taken from the heap: none here. */
   readonly StackInuse: number;
+  /** Bytes obtained for stacks: none here. */
   readonly StackSys: number;
   /** Bytes of span records in use, as Go's are large. */
   readonly MSpanInuse: number;
+  /** Bytes obtained for span records. */
   readonly MSpanSys: number;
   /** Bytes of threads' caches in use, as Go's are large. */
   readonly MCacheInuse: number;
+  /** Bytes obtained for caches. */
   readonly MCacheSys: number;
   /** Bytes of the memory profile's buckets. */
   readonly BuckHashSys: number;

@@ -58,17 +58,23 @@ export interface SnapshotStats {
   heap_alloc_total: number;
   /** Bytes of the arena taken from the system: HeapSys. */
   sys_growth: number;
+  /** Bytes in free spans. */
   heap_idle: number;
+  /** Bytes in spans that are in use. */
   heap_inuse: number;
+  /** Bytes of free spans given back to the host. */
   heap_released: number;
   /** The trigger of the next collection. */
   next_gc: number;
   /** Collections so far. */
   numgc: number;
+  /** Objects put into tiny blocks, as far as they have been added up. */
   tinyallocs: number;
+  /** Those that have not been. */
   local_tinyallocs: number;
-  /** Large objects freed, and their bytes. */
+  /** Large objects freed. */
   nlargefree: number;
+  /** Bytes of the large objects freed. */
   largefree: number;
   /** Small blocks freed. */
   nsmallfree: number;
@@ -76,13 +82,17 @@ export interface SnapshotStats {
   sweepdone: number;
   /** Span records ever made. */
   nspan: number;
+  /** Bytes of the records in use, as Go's are large. */
   spanalloc_inuse: number;
 }
 
 /** A span that is in use. */
 export interface SnapshotInUseSpan {
+  /** Its first page. */
   page: number;
+  /** Its length. */
   npages: number;
+  /** Tells it from a free span. */
   state: "inuse";
   /** Size class, 0 for a large object. */
   cls: number;
@@ -90,7 +100,9 @@ export interface SnapshotInUseSpan {
   ref: number;
   /** The span's sweep generation less the heap's. */
   sweepgen_delta: number;
+  /** Whether a thread's cache holds it. */
   incache: boolean;
+  /** Blocks on its free list. */
   nfree: number;
   /** Block numbers of the free list; not for large objects. */
   freelist?: Runs;
@@ -100,8 +112,11 @@ export interface SnapshotInUseSpan {
 
 /** A span that is free. */
 export interface SnapshotFreeSpan {
+  /** Its first page. */
   page: number;
+  /** Its length. */
   npages: number;
+  /** Tells it from a span in use. */
   state: "free";
   /** 1 if the memory was used before. */
   needzero: number;
@@ -126,17 +141,21 @@ export interface SnapshotFreeSpan {
  * ```
  */
 export interface HeapSnapshot {
+  /** Figures of the heap. */
   stats: SnapshotStats;
   /** Bytes of the arena handed to the page heap. */
   arena_used: number;
   /** The current tiny block: bytes from the arena's start to its free part, and how many those are. */
   tiny: { pos: number; left: number } | null;
+  /** Spans in address order. */
   spans: (SnapshotInUseSpan | SnapshotFreeSpan)[];
   /** Free spans by length in pages, up to 127. */
   free: Record<string, number[]>;
+  /** Free spans of 128 pages and more. */
   freelarge: number[];
   /** Large objects by length in pages, up to 127. */
   busy: Record<string, number[]>;
+  /** Large objects of 128 pages and more. */
   busylarge: number[];
   /** By size class. */
   central: Record<string, { nonempty: number[]; empty: number[]; cached: number | null }>;
