@@ -20,6 +20,7 @@ export class MemoryAccess {
   readonly #image: ProgramImage;
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
+  readonly #isLong: boolean;
   readonly #maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage) {
@@ -27,15 +28,16 @@ export class MemoryAccess {
     this.#image = image;
     this.#arenaStart = arena.start;
     this.#pointerBytes = arena.platform.pointerBytes;
+    this.#isLong = this.#pointerBytes === 8;
     this.#maxPointer = this.#pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
   }
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const memory = this.#memoryOf(p, this.#pointerBytes);
-    const { u32 } = memory;
-    const at = (p - memory.base) / 4;
-    return this.#pointerBytes === 8 ? u32[at] + u32[at + 1] * 2 ** 32 : u32[at];
+    const at = this.#wordInArena(p);
+    if (at < 0) return this.#loadPointerElsewhere(p);
+    const { u32 } = this.#arena.memory;
+    return u32[at] + u32[at + 1] * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
@@ -43,11 +45,40 @@ export class MemoryAccess {
     if (!(value >= 0 && value <= this.#maxPointer && Math.floor(value) === value)) {
       badArgument("value", value, `an address from 0 to ${this.#maxPointer}`);
     }
-    const memory = this.#memoryOf(p, this.#pointerBytes);
-    const { u32 } = memory;
-    const at = (p - memory.base) / 4;
+    const at = this.#wordInArena(p);
+    if (at < 0) {
+      this.#storePointerElsewhere(p, value);
+      return;
+    }
+    const { u32 } = this.#arena.memory;
     u32[at] = value;
-    if (this.#pointerBytes === 8) u32[at + 1] = value / 2 ** 32;
+    u32[at + 1] = value / 2 ** 32;
+  }
+
+  /**
+   * Index of the word at `p` in an array of int32, if it is one of 8 bytes in the first 4 GiB of the arena, so
+   * that all arithmetic is in integers; else -1.
+   */
+  #wordInArena(p: Pointer): number {
+    const offset = p - this.#arenaStart;
+    const low = offset >>> 0;
+    return low === offset && (low & 7) === 0 && low < this.#arena.usedBytes && this.#isLong
+      ? low >>> 2
+      : -1;
+  }
+
+  #loadPointerElsewhere(p: Pointer): Pointer {
+    const memory = this.#memoryOf(p, this.#pointerBytes);
+    const at = (p - memory.base) / 4;
+    const high = this.#isLong ? memory.u32[at + 1] : 0;
+    return memory.u32[at] + high * 2 ** 32;
+  }
+
+  #storePointerElsewhere(p: Pointer, value: Pointer): void {
+    const memory = this.#memoryOf(p, this.#pointerBytes);
+    const at = (p - memory.base) / 4;
+    memory.u32[at] = value;
+    if (this.#isLong) memory.u32[at + 1] = value / 2 ** 32;
   }
 
   loadUint8(p: Pointer): number {
