@@ -165,14 +165,38 @@ export class Malloc {
     }
     const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
+    const offset = this.#take(slot);
+    if (flags === 0) this.#setTypes(slot, offset, size, type!);
+    const p = this.#floats[cls] + offset;
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+  }
+
+  /** The implementation of Go's `new`. */
+  newobject(type: GoType): Pointer {
+    if (type?.owner !== this.#typeOwner) return foreignType(type);
+    const { size } = type;
+    if (type.pointerFree || size > MAX_SMALL_BYTES) {
+      return this.mallocgc(size, type, type.pointerFree ? FlagNoScan : 0);
+    }
+    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
+    const slot = cls << CLASS_SHIFT;
+    const offset = this.#take(slot);
+    this.#setTypes(slot, offset, size, type);
+    const p = this.#floats[cls] + offset;
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, 0);
+  }
+
+  /**
+   * Takes the next block of the run in the cache, cleared; returns its offset in the span, whose address may
+   * be another one after this.
+   */
+  #take(slot: number): number {
     const ints = this.#ints;
     let offset = ints[slot + CURSOR];
     if (offset === ints[slot + END]) offset = this.#refill(slot);
     ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
     if (ints[slot + CONTENTS] !== CLEAN) this.#clearBlock(slot, offset);
-    if (flags === 0) this.#setTypes(ints[slot + TYPES], offset, size, type!);
-    const p = this.#floats[cls] + offset;
-    return ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    return offset;
   }
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
@@ -188,18 +212,14 @@ export class Malloc {
 
   #newTiny(size: number, flags: number): Pointer {
     if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
-    const ints = this.#ints;
-    let offset = ints[TINY_SLOT + CURSOR];
-    if (offset === ints[TINY_SLOT + END]) offset = this.#refill(TINY_SLOT);
-    ints[TINY_SLOT + CURSOR] = offset + TINY_BYTES;
-    if (ints[TINY_SLOT + CONTENTS] !== CLEAN) this.#clearBlock(TINY_SLOT, offset);
+    const offset = this.#take(TINY_SLOT);
     const p = this.#floats[TINY_SIZE_CLASS] + offset;
     // The block with more room left is the one to go on with.
-    if (TINY_BYTES - size > ints[TINY_LEFT]) {
+    if (TINY_BYTES - size > this.#ints[TINY_LEFT]) {
       this.#floats[TINY_ADDRESS] = p;
-      ints[TINY_LEFT] = TINY_BYTES - size;
+      this.#ints[TINY_LEFT] = TINY_BYTES - size;
     }
-    return ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
   /** Any combination of flags, and what is wrong with them or the type. */
@@ -218,26 +238,25 @@ export class Malloc {
     }
     const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
-    const offset = this.#take(slot, flags);
-    if (!isNoScan) this.#setTypes(this.#ints[slot + TYPES], offset, size, type!);
+    const offset = (flags & FlagNoZero) === 0 ? this.#take(slot) : this.#takeAsIs(slot);
+    if (!isNoScan) this.#setTypes(slot, offset, size, type!);
     const p = this.#floats[cls] + offset;
     return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
   }
 
-  /**
-   * Takes the next block of the run in the cache; returns its offset in the span, whose address may be
-   * another one after this. Unless it is cleared, it has in it what Go's free list would have left there.
-   */
-  #take(slot: number, flags: number): number {
+  /** Takes the next block as Go's free list would have left it; returns its offset. */
+  #takeAsIs(slot: number): number {
     const ints = this.#ints;
-    let offset = ints[slot + CURSOR];
-    if (offset === ints[slot + END]) offset = this.#refill(slot);
+    const offset = ints[slot + CURSOR] === ints[slot + END]
+      ? this.#refill(slot)
+      : ints[slot + CURSOR];
     ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
     const contents = ints[slot + CONTENTS];
-    if ((flags & FlagNoZero) === 0) {
-      if (contents !== CLEAN) this.#clearBlock(slot, offset);
-    } else if (contents !== CHAINED) {
-      this.#expose(slot, offset, contents);
+    if (contents !== CHAINED) {
+      const cls = slot >> CLASS_SHIFT;
+      const next = this.#cache.blockAfter(cls, offset);
+      const block = offset / CLASS_TO_SIZE[cls];
+      this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
     }
     return offset;
   }
@@ -279,12 +298,6 @@ export class Malloc {
     return p;
   }
 
-  /** The implementation of Go's `new`. */
-  newobject(type: GoType): Pointer {
-    if (type?.owner !== this.#typeOwner) return foreignType(type);
-    return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
-  }
-
   /** The implementation of Go's `make` for slices. */
   newarray(type: GoType, n: number): Pointer {
     if (type?.owner !== this.#typeOwner) return foreignType(type);
@@ -318,14 +331,6 @@ export class Malloc {
     );
   }
 
-  /** Leaves in a block that is not cleared what Go's free list would have left there. */
-  #expose(slot: number, offset: number, contents: number): void {
-    const cls = slot >> CLASS_SHIFT;
-    const next = this.#cache.blockAfter(cls, offset);
-    const block = offset / CLASS_TO_SIZE[cls];
-    this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
-  }
-
   /** Clears the block at `offset` of the span in the cache. */
   #clearBlock(slot: number, offset: number): void {
     const { memory } = this.#arena;
@@ -341,13 +346,14 @@ export class Malloc {
     for (let at = first; at < end; at++) f64[at] = 0;
   }
 
-  /** Writes the types of the object at `offset` of a span whose types begin at `base`. */
-  #setTypes(base: number, offset: number, size: number, type: GoType): void {
+  /** Writes the types of the object at `offset` of the span in the cache. */
+  #setTypes(slot: number, offset: number, size: number, type: GoType): void {
+    const base = this.#ints[slot + TYPES];
     const word = offset >> this.#wordShift;
     if (type.size === size && type.typeBits !== 0) {
       this.#bitmap.addTypes(base, word, type.typeBits);
     } else {
-      this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[SIZE_TO_CLASS[(size + 7) >> 3]]);
+      this.#writeTypes(base, word, size, type, this.#ints[slot + BLOCK_BYTES]);
     }
   }
 

@@ -21,6 +21,9 @@ export class MemoryAccess {
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
   readonly #isLong: boolean;
+  /** The upper half that most pointers have, alone and as part of an address. */
+  readonly #baseHigh: number;
+  readonly #base: number;
   readonly #maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage) {
@@ -29,6 +32,8 @@ export class MemoryAccess {
     this.#arenaStart = arena.start;
     this.#pointerBytes = arena.platform.pointerBytes;
     this.#isLong = this.#pointerBytes === 8;
+    this.#baseHigh = Math.floor(arena.start / 2 ** 32);
+    this.#base = this.#baseHigh * 2 ** 32;
     this.#maxPointer = this.#pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
   }
 
@@ -37,7 +42,7 @@ export class MemoryAccess {
     const at = this.#wordInArena(p);
     if (at < 0) return this.#loadPointerElsewhere(p);
     const { u32 } = this.#arena.memory;
-    return u32[at] + u32[at + 1] * 2 ** 32;
+    return u32[at + 1] === this.#baseHigh ? this.#base + u32[at] : u32[at] + u32[at + 1] * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
