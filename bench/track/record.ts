@@ -3,7 +3,7 @@
  * `bench/history/`, named by its date; the history is nothing but these files.
  *
  * A bench is timed on machines that others use at the same time, and what they do only ever adds time. In
- * ten runs of one unchanged bench, one after another, the mean of a run moved by 40 %, the 75th percentile by
+ * five runs of one unchanged bench, one after another, the mean of a run moved by 40 %, the 75th percentile by
  * 50 %, and the least batch by 10 %. A batch is long enough to pay for the collections it causes, each batch
  * for as many as the next, so the least one is not a lucky one. Therefore:
  *

@@ -170,18 +170,49 @@ export class Marker {
 
   #drainQueue(): void {
     for (;;) {
-      while (this.#head !== this.#tail) {
-        const queue = this.#queue;
-        const page = queue[this.#head];
-        const entry = queue[this.#head + 1];
-        this.#head = (this.#head + 2) & (queue.length - 1);
-        const cls = entry & CLASS_MASK;
-        if (cls === 0) this.#followLarge(page);
-        else this.#follow(page, entry >>> CLASS_BITS, CLASS_TO_SIZE[cls] >> this.#wordShift);
-      }
-      if (this.#slotCount === 0) return;
-      this.#greySlots();
+      this.#followQueued();
+      if (this.#slotCount > 0) this.#greySlots();
+      else if (this.#head === this.#tail) return;
     }
+  }
+
+  /** Takes objects from the queue and notes their pointers, until there are no more or no more room. */
+  #followQueued(): void {
+    const { types, typeInts } = this.#arena.bitmap;
+    const wordShift = this.#wordShift;
+    const wordsPerPage = PAGE_BYTES >> wordShift;
+    const queue = this.#queue;
+    const tail = this.#tail;
+    const slots = this.#slots;
+    let head = this.#head;
+    let count = this.#slotCount;
+    while (head !== tail && count <= SLOTS - 16) {
+      const page = queue[head];
+      const entry = queue[head + 1];
+      head = (head + 2) & (queue.length - 1);
+      const words = CLASS_TO_SIZE[entry & CLASS_MASK] >> wordShift;
+      const word = entry >>> CLASS_BITS;
+      const first = word & 15;
+      if (words === 0 || first + words > 16) {
+        this.#head = head;
+        this.#slotCount = count;
+        if (words === 0) this.#followLarge(page);
+        else this.#follow(page, word, words);
+        count = this.#slotCount;
+        if (this.#tail !== tail) return;
+        continue;
+      }
+      const firstWord = page * wordsPerPage + word;
+      let pointers = (types[page * typeInts + (word >>> 4)] >>> (first << 1)) & POINTER_BITS;
+      if (words < 16) pointers &= ~(-1 << (words << 1));
+      while (pointers !== 0) {
+        const bit = 31 - Math.clz32(pointers);
+        pointers ^= 1 << bit;
+        slots[count++] = firstWord + (bit >>> 1);
+      }
+    }
+    this.#head = head;
+    this.#slotCount = count;
   }
 
   /** Notes the pointers among the `words` words of an object, from word `word` of the span at `page` on. */
@@ -244,55 +275,73 @@ export class Marker {
   }
 
   #greyValues(count: number): void {
+    this.#makeRoom(count);
     const values = this.#values;
     const { pageInfo, usedPages, bitmap: { marks } } = this.#arena;
     const baseHigh = this.#baseHigh;
     const basePage = this.#basePage;
+    const wordShift = this.#wordShift;
+    const queue = this.#queue;
+    const head = this.#head;
+    let tail = this.#tail;
     for (let i = 0; i < count; i++) {
       const low = values[2 * i];
       const high = values[2 * i + 1];
+      if ((low | high) === 0) continue;
       const pages = (high - baseHigh) >>> 0;
       const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
       if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        if (high === 0) this.#checkSmall(low >>> 0, i);
         continue;
       }
       const info = pageInfo[page];
       const cls = info >> INFO_CLASS_SHIFT;
-      if (cls <= 0) {
-        this.#greyLarge(page, low, i);
-        continue;
-      }
       const pageInSpan = info & INFO_PAGE_MASK;
-      const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
-      const block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
-      const start = page - pageInSpan;
-      const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
-      const bit = 1 << (block & 31);
-      // A free block may be pointed to by what once was its owner: it stays free.
-      if (((marks[at] | marks[at + 1]) & bit) !== 0) continue;
-      if (block >= CLASS_TO_BLOCKS[cls]) {
-        this.#checkSlack(offset - block * CLASS_TO_SIZE[cls], i);
-        continue;
+      let start = page - pageInSpan;
+      let block = 0;
+      if (cls <= 0) {
+        start = this.#markLarge(page, low, i);
+        if (start < 0) continue;
+      } else {
+        const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
+        block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
+        const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
+        const bit = 1 << (block & 31);
+        const marked = marks[at];
+        // A free block may be pointed to by what once was its owner: it stays free.
+        if (((marked | marks[at + 1]) & bit) !== 0) continue;
+        if (block >= CLASS_TO_BLOCKS[cls]) {
+          this.#checkSlack(offset - block * CLASS_TO_SIZE[cls], i);
+          continue;
+        }
+        marks[at] = marked | bit;
       }
-      marks[at] |= bit;
-      this.#push(start, (((block * CLASS_TO_SIZE[cls]) >> this.#wordShift) << CLASS_BITS) | cls);
+      const next = (tail + 2) & (queue.length - 1);
+      if (next === head) {
+        this.#overflowed = true;
+      } else {
+        queue[tail] = start;
+        queue[tail + 1] = (((block * CLASS_TO_SIZE[cls]) >> wordShift) << CLASS_BITS) | cls;
+        tail = next;
+      }
     }
+    this.#tail = tail;
   }
 
-  #greyLarge(page: number, low: number, i: number): void {
+  /** Marks a large object; returns its page if it has to be followed, else -1. */
+  #markLarge(page: number, low: number, i: number): number {
     const info = this.#arena.pageInfo[page];
     const span = this.#arena.pageSpan[page];
     const offset = info * PAGE_BYTES + (low & (PAGE_BYTES - 1));
     if (info < 0 || offset >= this.#spans.limitBytes(span)) {
       this.#invalid(i);
-      return;
+      return -1;
     }
     const start = page - info;
     const { marks } = this.#arena.bitmap;
-    if (marks[start << MARK_SHIFT] !== 0) return;
+    if (marks[start << MARK_SHIFT] !== 0) return -1;
     marks[start << MARK_SHIFT] = 1;
-    if (this.#spans.ints[span + NO_SCAN] === 0) this.#push(start, 0);
+    return this.#spans.ints[span + NO_SCAN] === 0 ? start : -1;
   }
 
   #followLarge(start: number): void {
@@ -301,26 +350,13 @@ export class Marker {
     this.#follow(start, 0, Math.ceil(this.#spans.limitBytes(span) / (1 << this.#wordShift)));
   }
 
-  #push(page: number, entry: number): void {
-    const queue = this.#queue;
-    const tail = this.#tail;
-    const next = (tail + 2) & (queue.length - 1);
-    if (next === this.#head) {
-      this.#pushFull(page, entry);
-      return;
+  /** Grows the queue until `count` more entries fit, or it can't be grown. */
+  #makeRoom(count: number): void {
+    for (;;) {
+      const { length } = this.#queue;
+      const free = ((this.#head - this.#tail - 2) & (length - 1)) / 2;
+      if (free >= count || length > this.#maxEntries || !this.#growQueue(length)) return;
     }
-    queue[tail] = page;
-    queue[tail + 1] = entry;
-    this.#tail = next;
-  }
-
-  #pushFull(page: number, entry: number): void {
-    const entries = this.#queue.length / 2;
-    if (2 * entries > this.#maxEntries || !this.#growQueue(2 * entries)) {
-      this.#overflowed = true;
-      return;
-    }
-    this.#push(page, entry);
   }
 
   /** Makes room for `entries` entries, keeping those there are; false if there is no memory. */
