@@ -17,6 +17,7 @@ import { makeGraph, randomBelow, type Workload } from "./workloads.ts";
 
 const MOST_PIECE_BYTES = 2 ** 30;
 const WORD_BYTES = 8;
+const MOST_DEPTH = 64;
 
 /** Makes a workload ready on a heap of its own, or returns null where its trace is not there. */
 export const prepareHeap: Prepare = (workload) => {
@@ -161,6 +162,12 @@ class Trees {
   readonly #type: GoType;
   readonly #root: Pointer;
   readonly #longerRoot: Pointer;
+  /**
+   * A stack of nodes in a typed array: where a recursive function takes an address, V8 makes an object of the
+   * number.
+   */
+  readonly #nodes = new Float64Array(MOST_DEPTH);
+  readonly #depths = new Int32Array(MOST_DEPTH);
 
   constructor(heap: GoHeap) {
     const { unsafePointer: pointer } = heap.types;
@@ -181,28 +188,47 @@ class Trees {
     return nodes + this.#count(longer);
   }
 
+  /** Builds a tree from its root down: a node hangs from its parent before the next is allocated. */
   #build(depth: number, root: Pointer): Pointer {
-    const tree = this.#heap.newobject(this.#type);
-    this.#heap.storePointer(root, tree);
-    this.#fill(tree, depth);
+    const heap = this.#heap;
+    const type = this.#type;
+    const nodes = this.#nodes;
+    const depths = this.#depths;
+    const tree = heap.newobject(type);
+    heap.storePointer(root, tree);
+    nodes[0] = tree;
+    depths[0] = depth;
+    for (let top = 0; top >= 0;) {
+      const node = nodes[top];
+      const below = depths[top] - 1;
+      top--;
+      if (below < 0) continue;
+      const left = heap.newobject(type);
+      heap.storePointer(node, left);
+      const right = heap.newobject(type);
+      heap.storePointer(node + WORD_BYTES, right);
+      nodes[++top] = right;
+      depths[top] = below;
+      nodes[++top] = left;
+      depths[top] = below;
+    }
     return tree;
   }
 
-  #fill(tree: Pointer, depth: number): void {
-    if (depth === 0) return;
-    const heap = this.#heap;
-    const left = heap.newobject(this.#type);
-    heap.storePointer(tree, left);
-    this.#fill(left, depth - 1);
-    const right = heap.newobject(this.#type);
-    heap.storePointer(tree + WORD_BYTES, right);
-    this.#fill(right, depth - 1);
-  }
-
   #count(tree: Pointer): number {
-    const left = this.#heap.loadPointer(tree);
-    if (left === 0) return 1;
-    return 1 + this.#count(left) + this.#count(this.#heap.loadPointer(tree + WORD_BYTES));
+    const heap = this.#heap;
+    const nodes = this.#nodes;
+    nodes[0] = tree;
+    let count = 0;
+    for (let top = 0; top >= 0;) {
+      const node = nodes[top--];
+      const left = heap.loadPointer(node);
+      count++;
+      if (left === 0) continue;
+      nodes[++top] = heap.loadPointer(node + WORD_BYTES);
+      nodes[++top] = left;
+    }
+    return count;
   }
 }
 
