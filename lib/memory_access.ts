@@ -16,7 +16,7 @@ import type { Pointer } from "./platform/platform.ts";
 
 /** Memory as the program sees it. See the head of the module. */
 export class MemoryAccess {
-  readonly #arena: Arena;
+  readonly #objects: Memory;
   readonly #image: ProgramImage;
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
@@ -27,7 +27,7 @@ export class MemoryAccess {
   readonly #maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage) {
-    this.#arena = arena;
+    this.#objects = arena.memory;
     this.#image = image;
     this.#arenaStart = arena.start;
     this.#pointerBytes = arena.platform.pointerBytes;
@@ -41,7 +41,7 @@ export class MemoryAccess {
   loadPointer(p: Pointer): Pointer {
     const at = this.#wordInArena(p);
     if (at < 0) return this.#loadPointerElsewhere(p);
-    const { u32 } = this.#arena.memory;
+    const { u32 } = this.#objects;
     return u32[at + 1] === this.#baseHigh ? this.#base + u32[at] : u32[at] + u32[at + 1] * 2 ** 32;
   }
 
@@ -55,7 +55,7 @@ export class MemoryAccess {
       this.#storePointerElsewhere(p, value);
       return;
     }
-    const { u32 } = this.#arena.memory;
+    const { u32 } = this.#objects;
     u32[at] = value;
     u32[at + 1] = value / 2 ** 32;
   }
@@ -67,7 +67,7 @@ export class MemoryAccess {
   #wordInArena(p: Pointer): number {
     const offset = p - this.#arenaStart;
     const low = offset >>> 0;
-    return low === offset && (low & 7) === 0 && low < this.#arena.usedBytes && this.#isLong
+    return low === offset && (low & 7) === 0 && low < this.#objects.usedBytes && this.#isLong
       ? low >>> 2
       : -1;
   }
@@ -198,8 +198,8 @@ export class MemoryAccess {
   #memoryOf(p: Pointer, align: number, bytes: number = align): Memory {
     const offset = p - this.#arenaStart;
     const unit = offset / align;
-    if (offset >= 0 && p + bytes <= this.#arena.used && Math.floor(unit) === unit) {
-      return this.#arena.memory;
+    if (offset >= 0 && offset + bytes <= this.#objects.usedBytes && Math.floor(unit) === unit) {
+      return this.#objects;
     }
     return this.#systemMemory(p, align, bytes);
   }
@@ -213,10 +213,8 @@ export class MemoryAccess {
       badArgument(
         "p",
         p,
-        `an address with ${bytes} bytes of this heap's memory, in the arena ` +
-          `(0x${this.#arenaStart.toString(16)} to 0x${
-            this.#arena.used.toString(16)
-          }) or outside it`,
+        `an address with ${bytes} bytes of this heap's memory behind it, in the arena ` +
+          `(0x${this.#arenaStart.toString(16)}, ${this.#objects.usedBytes} bytes) or outside it`,
       );
     }
     return memory;

@@ -73,8 +73,6 @@ export class Arena {
   pageInfo: Int32Array = new Int32Array(0);
   /** Pages handed to the page heap so far. */
   usedPages = 0;
-  /** The bytes of those pages. */
-  usedBytes = 0;
 
   readonly #space: AddressSpace;
   readonly #stats: Float64Array;
@@ -114,14 +112,14 @@ export class Arena {
   release(): void {
     this.#space.free(this.#base, this.#reservedBytes);
     this.usedPages = 0;
-    this.usedBytes = 0;
+    this.memory.usedBytes = 0;
     this.#maxPages = 0;
     this.memory.cover(0);
   }
 
   /** The first address that was not handed out yet. */
   get used(): Pointer {
-    return this.start + this.usedBytes;
+    return this.start + this.memory.usedBytes;
   }
 
   /** The address of `page`. */
@@ -144,9 +142,9 @@ export class Arena {
     if (this.usedPages + pages > this.#maxPages || !this.#space.map(this.used, bytes)) return -1;
     const first = this.usedPages;
     this.usedPages += pages;
-    this.usedBytes += bytes;
     this.#stats[HEAP_SYS] += bytes;
     this.#cover();
+    this.memory.usedBytes += bytes;
     this.#mapBits();
     this.#mapSpans();
     return first;

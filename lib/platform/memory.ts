@@ -18,6 +18,8 @@ export class Memory {
   readonly base: Pointer;
   /** How many bytes the views cover. */
   bytes = 0;
+  /** How many of them a program may use, from the first on. */
+  usedBytes = 0;
   u8!: Uint8Array;
   i8!: Int8Array;
   u16!: Uint16Array;
