@@ -179,13 +179,22 @@ class Trees {
 
   run(depth: number): number {
     const least = 4;
-    let nodes = this.#count(this.#build(depth + 1, this.#root));
+    let nodes = this.#buildAndCount(depth + 1);
     const longer = this.#build(depth, this.#longerRoot);
     for (let d = least; d <= depth; d += 2) {
       const trees = 2 ** (depth - d + least);
-      for (let i = 0; i < trees; i++) nodes += this.#count(this.#build(d, this.#root));
+      for (let i = 0; i < trees; i++) nodes += this.#buildAndCount(d);
     }
-    return nodes + this.#count(longer);
+    nodes += this.#count(longer);
+    this.#heap.storePointer(this.#longerRoot, 0);
+    return nodes;
+  }
+
+  /** A tree is garbage as soon as it is counted, as it is in a language that sees when a variable dies. */
+  #buildAndCount(depth: number): number {
+    const nodes = this.#count(this.#build(depth, this.#root));
+    this.#heap.storePointer(this.#root, 0);
+    return nodes;
   }
 
   /** Builds a tree from its root down: a node hangs from its parent before the next is allocated. */

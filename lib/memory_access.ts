@@ -47,17 +47,15 @@ export class MemoryAccess {
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
-    if (!(value >= 0 && value <= this.#maxPointer && Math.floor(value) === value)) {
-      badArgument("value", value, `an address from 0 to ${this.#maxPointer}`);
-    }
     const at = this.#wordInArena(p);
-    if (at < 0) {
+    const low = (value - this.#base) >>> 0;
+    if (at < 0 || low + this.#base !== value) {
       this.#storePointerElsewhere(p, value);
       return;
     }
     const { u32 } = this.#objects;
-    u32[at] = value;
-    u32[at + 1] = value / 2 ** 32;
+    u32[at] = low;
+    u32[at + 1] = this.#baseHigh;
   }
 
   /**
@@ -79,7 +77,11 @@ export class MemoryAccess {
     return memory.u32[at] + high * 2 ** 32;
   }
 
+  /** Any value, nil included, anywhere. */
   #storePointerElsewhere(p: Pointer, value: Pointer): void {
+    if (!(value >= 0 && value <= this.#maxPointer && Math.floor(value) === value)) {
+      badArgument("value", value, `an address from 0 to ${this.#maxPointer}`);
+    }
     const memory = this.#memoryOf(p, this.#pointerBytes);
     const at = (p - memory.base) / 4;
     memory.u32[at] = value;
