@@ -2,11 +2,13 @@
  * Lookup: which object an address lies in.
  *
  * Any number is a legal question. The answer is an object for the address of any byte of a block, whether
- * the block is in use or free, and null outside the used arena and in pages that are free.
+ * the block is in use or free, and null outside the used arena and in pages that are free. It takes the same
+ * steps as marking does.
  *
  * @module
  */
 
+import * as arenaTables from "./arena/arena.ts";
 import type { Arena } from "./arena/arena.ts";
 import type { ObjectPlace } from "./gc/finalizers.ts";
 import * as platforms from "./platform/platform.ts";
@@ -18,10 +20,11 @@ import * as spanRecord from "./spans/span_record.ts";
 import type { SpanTable } from "./spans/span_table.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { PAGE_BYTES } = platforms;
+const { INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
+const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { LOCAL_LOOKUPS } = cacheRecord;
-const { CLASS_TO_SIZE } = sizeClasses;
-const { CLASS, IN_USE, PAGES, START, STATE } = spanRecord;
+const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
+const { PAGES } = spanRecord;
 
 /** The lookup of one heap. See the head of the module. */
 export class Lookup {
@@ -37,40 +40,38 @@ export class Lookup {
 
   /** The object that `p` lies in, as long as it lies below its span's limit; seed B's findObject. */
   findObject(p: Pointer): ObjectPlace | null {
-    const span = this.#spanOf(p);
-    if (span === 0) return null;
-    const offset = p - this.#arena.pageAddress(this.#spans.ints[span + START]);
-    return offset < this.#spans.limitBytes(span) ? this.#place(span, offset) : null;
+    return this.#find(p, true);
   }
 
   /** The block that `p` lies in, or would if its span were cut to the end; seed A's mlookup. */
   mlookup(p: Pointer): ObjectPlace | null {
-    const span = this.#spanOf(p);
-    if (span === 0) return null;
-    return this.#place(span, p - this.#arena.pageAddress(this.#spans.ints[span + START]));
+    return this.#find(p, false);
   }
 
-  #spanOf(p: Pointer): number {
+  #find(p: Pointer, belowLimit: boolean): ObjectPlace | null {
     this.#cache.floats[LOCAL_LOOKUPS]++;
-    const page = this.#arena.pageOf(p);
-    if (page < 0) return 0;
-    const { ints } = this.#spans;
-    const span = this.#arena.pageSpan[page];
-    // In a free span the entries between the first and the last page are stale.
-    return span !== 0 && ints[span + STATE] === IN_USE &&
-        page - ints[span + START] < ints[span + PAGES] &&
-        page >= ints[span + START]
-      ? span
-      : 0;
+    const arena = this.#arena;
+    const offset = p - arena.start;
+    if (!(offset >= 0 && offset < arena.memory.usedBytes)) return null;
+    const page = Math.floor(offset / PAGE_BYTES);
+    const info = arena.pageInfo[page];
+    if (info < 0) return null;
+
+    const pageInSpan = info & INFO_PAGE_MASK;
+    const cls = info >> INFO_CLASS_SHIFT;
+    if (cls === 0) return this.#findLarge(page - pageInSpan, offset, belowLimit);
+    const inSpan = (pageInSpan << PAGE_SHIFT) + (offset & (PAGE_BYTES - 1));
+    const block = Math.imul(inSpan >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
+    if (belowLimit && block >= CLASS_TO_BLOCKS[cls]) return null;
+    const size = CLASS_TO_SIZE[cls];
+    return { span: page - pageInSpan, base: p - (inSpan - block * size), size };
   }
 
-  #place(span: number, offset: number): ObjectPlace {
-    const { ints } = this.#spans;
-    const start = this.#arena.pageAddress(ints[span + START]);
-    if (ints[span + CLASS] === 0) {
-      return { span: ints[span + START], base: start, size: ints[span + PAGES] * PAGE_BYTES };
-    }
-    const size = CLASS_TO_SIZE[ints[span + CLASS]];
-    return { span: ints[span + START], base: start + Math.floor(offset / size) * size, size };
+  #findLarge(start: number, offset: number, belowLimit: boolean): ObjectPlace | null {
+    const span = this.#arena.pageSpan[start];
+    const inSpan = offset - start * PAGE_BYTES;
+    if (belowLimit && inSpan >= this.#spans.limitBytes(span)) return null;
+    const size = this.#spans.ints[span + PAGES] * PAGE_BYTES;
+    return { span: start, base: this.#arena.pageAddress(start), size };
   }
 }

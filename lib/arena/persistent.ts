@@ -55,9 +55,7 @@ export class PersistentMemory {
     requireInteger("size", size, 0);
     requireInteger("align", align, 0);
     const alignment = align === 0 ? DEFAULT_ALIGN : align;
-    if (!Number.isInteger(Math.log2(alignment))) {
-      throw new GoThrow("persistentalloc: align is not a power of 2");
-    }
+    if (!isPowerOfTwo(alignment)) throw new GoThrow("persistentalloc: align is not a power of 2");
     if (alignment > PAGE_BYTES) throw new GoThrow("persistentalloc: align is too large");
     if (size >= MAX_BLOCK_BYTES) return this.#fromSystem(size, stat);
 
@@ -85,4 +83,8 @@ export class PersistentMemory {
     this.#stats[stat] += bytes;
     return p;
   }
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return n < 2 ** 31 ? (n & (n - 1)) === 0 : Number.isInteger(Math.log2(n));
 }

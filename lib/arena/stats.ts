@@ -32,10 +32,11 @@ export const SYS_STATS: readonly SysStat[] = [
   "other_sys",
 ];
 
+const ACCOUNTS: ReadonlyMap<SysStat, number> = new Map(SYS_STATS.map((stat, at) => [stat, at]));
+
 /** Offset of the account `stat` in the statistics; throws a `RangeError` for a name that is none. */
 export function sysStat(stat: SysStat): number {
-  const at = SYS_STATS.indexOf(stat);
-  return at >= 0 ? at : badArgument("stat", stat, `one of ${SYS_STATS.join(", ")}`);
+  return ACCOUNTS.get(stat) ?? badArgument("stat", stat, `one of ${SYS_STATS.join(", ")}`);
 }
 
 export const HEAP_SYS = 0;

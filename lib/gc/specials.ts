@@ -26,7 +26,7 @@ import type { SpanTable } from "../spans/span_table.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { OTHER_SYS } = statistics;
-const { SPECIALS } = spanRecord;
+const { NEWEST_SPECIAL, SPECIALS } = spanRecord;
 
 export const KIND_FINALIZER = 1;
 export const KIND_PROFILE = 2;
@@ -36,6 +36,7 @@ const OFFSET = 1;
 const KIND = 2;
 const DATA = 3;
 const RECORD_SHIFT = 2;
+const FIRST_RECORDS = 1024;
 const MAX_RECORDS = 2 ** 27;
 /** What Go's record for a finalizer takes. */
 const GO_FINALIZER_BYTES = 48;
@@ -64,7 +65,9 @@ export class Specials {
     const next = this.#next(span, before);
     if (next !== 0 && this.#is(next, offset, kind)) return false;
     const record = this.#fix.alloc();
-    this.#records.cover(Math.max(1024, this.#powerOfTwo(record + 1)) << RECORD_SHIFT);
+    if ((record + 1) << RECORD_SHIFT > this.#records.ints.length) {
+      this.#records.cover(Math.max(FIRST_RECORDS << RECORD_SHIFT, 2 * this.#records.ints.length));
+    }
     const { ints } = this.#records;
     const at = record << RECORD_SHIFT;
     ints[at + NEXT] = next;
@@ -72,6 +75,7 @@ export class Specials {
     ints[at + KIND] = kind;
     ints[at + DATA] = data;
     this.#setNext(span, before, record + 1);
+    this.#spans.ints[span + NEWEST_SPECIAL] = record + 1;
     return true;
   }
 
@@ -83,6 +87,9 @@ export class Specials {
     const { ints } = this.#records;
     const at = (found - 1) << RECORD_SHIFT;
     this.#setNext(span, before, ints[at + NEXT]);
+    if (this.#spans.ints[span + NEWEST_SPECIAL] === found) {
+      this.#spans.ints[span + NEWEST_SPECIAL] = before;
+    }
     this.#fix.free(found - 1);
     return ints[at + DATA];
   }
@@ -109,19 +116,26 @@ export class Specials {
     return found;
   }
 
-  /** The last record before the place of (offset, kind), as record number + 1; 0 for the list's head. */
+  /**
+   * The last record before the place of (offset, kind), as record number + 1; 0 for the list's head. Objects
+   * tend to get their finalizers in the order of their addresses, so the search begins at the span's newest.
+   */
   #findBefore(span: number, offset: number, kind: number): number {
     const { ints } = this.#records;
-    let before = 0;
-    for (let record = this.#spans.ints[span + SPECIALS]; record !== 0;) {
-      const at = (record - 1) << RECORD_SHIFT;
-      const isBefore = ints[at + OFFSET] < offset ||
-        (ints[at + OFFSET] === offset && ints[at + KIND] < kind);
-      if (!isBefore) break;
+    const newest = this.#spans.ints[span + NEWEST_SPECIAL];
+    let before = newest !== 0 && this.#isBefore(newest, offset, kind) ? newest : 0;
+    for (let record = this.#next(span, before); record !== 0;) {
+      if (!this.#isBefore(record, offset, kind)) break;
       before = record;
-      record = ints[at + NEXT];
+      record = ints[((record - 1) << RECORD_SHIFT) + NEXT];
     }
     return before;
+  }
+
+  #isBefore(record: number, offset: number, kind: number): boolean {
+    const { ints } = this.#records;
+    const at = (record - 1) << RECORD_SHIFT;
+    return ints[at + OFFSET] < offset || (ints[at + OFFSET] === offset && ints[at + KIND] < kind);
   }
 
   #is(record: number, offset: number, kind: number): boolean {
@@ -139,9 +153,5 @@ export class Specials {
   #setNext(span: number, before: number, next: number): void {
     if (before === 0) this.#spans.ints[span + SPECIALS] = next;
     else this.#records.ints[((before - 1) << RECORD_SHIFT) + NEXT] = next;
-  }
-
-  #powerOfTwo(n: number): number {
-    return 2 ** Math.ceil(Math.log2(n));
   }
 }

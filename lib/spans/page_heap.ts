@@ -49,6 +49,7 @@ const {
   IN_USE,
   MAX_LIST_PAGES,
   NEED_ZERO,
+  NEWEST_SPECIAL,
   NEXT,
   NO_SCAN,
   PAGES,
@@ -211,6 +212,7 @@ export class PageHeap {
     ints[span + CHAIN_BLOCKS] = 0;
     ints[span + IN_CACHE] = 0;
     ints[span + SPECIALS] = 0;
+    ints[span + NEWEST_SPECIAL] = 0;
     ints[span + NO_SCAN] = 0;
     const bytes = cls === 0 ? pages * PAGE_BYTES : CLASS_TO_BLOCKS[cls] * CLASS_TO_SIZE[cls];
     this.#spans.setLimitBytes(span, bytes);

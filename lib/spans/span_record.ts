@@ -13,9 +13,9 @@
  *   +4  STATE     in use, stack, free   +14 PAGES_RELEASED
  *   +5  CLASS     0: one large object   +15 FRESH        its free blocks were never used
  *   +6  BLOCKS                          +16 NO_SCAN      a large object without pointers
- *   +7  SWEEPGEN                        +18 UNUSED_SINCE (float64, ns)
- *   +8  IN_CACHE                        +20 LIMIT_BYTES  (float64, usable bytes from the start on)
- *   +9  NEED_ZERO                       the rest is spare
+ *   +7  SWEEPGEN                        +17 NEWEST_SPECIAL
+ *   +8  IN_CACHE                        +18 UNUSED_SINCE (float64, ns)
+ *   +9  NEED_ZERO                       +20 LIMIT_BYTES  (float64, usable bytes from the start on)
  * ```
  *
  * The first records are not spans but the heads of all lists there are, so that a span unlinks itself
@@ -51,6 +51,7 @@ export const SPECIALS = 13;
 export const PAGES_RELEASED = 14;
 export const FRESH = 15;
 export const NO_SCAN = 16;
+export const NEWEST_SPECIAL = 17;
 /** Offsets of the float64 fields, in int32 units like the others; see {@linkcode SpanTable.floats}. */
 export const UNUSED_SINCE = 18;
 export const LIMIT_BYTES = 20;
