@@ -17,8 +17,9 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The functions on the fast path are small, so that V8 inlines all of them where an object is allocated: then
- * the address, a float64, is never put into an object of its own.
+ * The functions on the fast path are small, so that V8 inlines all of them where an object is allocated, and
+ * what comes from a function that is not inlined is made a number with a plus sign: else V8 cannot know that it
+ * is one, and puts every address, a float64, into an object of its own.
  *
  * @module
  */
@@ -156,19 +157,20 @@ export class Malloc {
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
     if (flags === FlagNoScan) {
-      if (size < TINY_BYTES) return this.#tiny(size, flags);
+      if (size < TINY_BYTES) return +this.#tiny(size, flags);
     } else if (flags !== 0 || type?.owner !== this.#typeOwner) {
-      return this.#unusual(size, type, flags);
+      return +this.#unusual(size, type, flags);
     }
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return this.#large(size, type, flags);
+      return +this.#large(size, type, flags);
     }
     const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
     const offset = this.#take(slot);
     if (flags === 0) this.#setTypes(slot, offset, size, type!);
     const p = this.#floats[cls] + offset;
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    return p;
   }
 
   /** The implementation of Go's `new`. */
@@ -176,14 +178,15 @@ export class Malloc {
     if (type?.owner !== this.#typeOwner) return foreignType(type);
     const { size } = type;
     if (type.pointerFree || size > MAX_SMALL_BYTES) {
-      return this.mallocgc(size, type, type.pointerFree ? FlagNoScan : 0);
+      return +this.mallocgc(size, type, type.pointerFree ? FlagNoScan : 0);
     }
     const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
     const offset = this.#take(slot);
     this.#setTypes(slot, offset, size, type);
     const p = this.#floats[cls] + offset;
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, 0);
+    if (this.#ints[ATTENTION] !== 0) this.finish(p, 0);
+    return p;
   }
 
   /**
@@ -193,7 +196,10 @@ export class Malloc {
   #take(slot: number): number {
     const ints = this.#ints;
     let offset = ints[slot + CURSOR];
-    if (offset === ints[slot + END]) offset = this.#refill(slot);
+    if (offset === ints[slot + END]) {
+      this.#refill(slot);
+      offset = ints[slot + CURSOR];
+    }
     ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
     if (ints[slot + CONTENTS] !== CLEAN) this.#clearBlock(slot, offset);
     return offset;
@@ -204,14 +210,14 @@ export class Malloc {
     const align = TINY_ALIGN[size];
     const ints = this.#ints;
     const offset = (TINY_BYTES - ints[TINY_LEFT] + align) & ~align;
-    if (offset + size > TINY_BYTES || size >>> 0 !== size) return this.#newTiny(size, flags);
+    if (offset + size > TINY_BYTES || size >>> 0 !== size) return +this.#newTiny(size, flags);
     ints[TINY_LEFT] = TINY_BYTES - offset - size;
     ints[LOCAL_TINY_ALLOCS]++;
     return this.#floats[TINY_ADDRESS] + offset;
   }
 
   #newTiny(size: number, flags: number): Pointer {
-    if (size >>> 0 !== size || size === 0) return this.#large(size, null, flags);
+    if (size >>> 0 !== size || size === 0) return +this.#large(size, null, flags);
     const offset = this.#take(TINY_SLOT);
     const p = this.#floats[TINY_SIZE_CLASS] + offset;
     // The block with more room left is the one to go on with.
@@ -219,7 +225,8 @@ export class Malloc {
       this.#floats[TINY_ADDRESS] = p;
       this.#ints[TINY_LEFT] = TINY_BYTES - size;
     }
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    return p;
   }
 
   /** Any combination of flags, and what is wrong with them or the type. */
@@ -232,24 +239,24 @@ export class Malloc {
       if (type === null) throw new GoThrow("malloc missing type");
       return foreignType(type);
     }
-    if (isNoScan && size < TINY_BYTES) return this.#tiny(size, flags);
+    if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return this.#large(size, type, flags);
+      return +this.#large(size, type, flags);
     }
     const cls = SIZE_TO_CLASS[(size + 7) >> 3];
     const slot = cls << CLASS_SHIFT;
     const offset = (flags & FlagNoZero) === 0 ? this.#take(slot) : this.#takeAsIs(slot);
     if (!isNoScan) this.#setTypes(slot, offset, size, type!);
     const p = this.#floats[cls] + offset;
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    return p;
   }
 
   /** Takes the next block as Go's free list would have left it; returns its offset. */
   #takeAsIs(slot: number): number {
     const ints = this.#ints;
-    const offset = ints[slot + CURSOR] === ints[slot + END]
-      ? this.#refill(slot)
-      : ints[slot + CURSOR];
+    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(slot);
+    const offset = ints[slot + CURSOR];
     ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
     const contents = ints[slot + CONTENTS];
     if (contents !== CHAINED) {
@@ -287,15 +294,15 @@ export class Malloc {
     }
     this.#pacer.look();
     const p = this.#arena.pageAddress(start);
-    return this.#ints[ATTENTION] === 0 ? p : this.finish(p, flags);
+    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    return p;
   }
 
   /** What an allocation owes to those who asked: see {@linkcode ATTENTION}. */
-  finish(p: Pointer, flags: number): Pointer {
+  finish(p: Pointer, flags: number): void {
     if ((this.#ints[ATTENTION] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
       this.hooks.collectionDue(p);
     }
-    return p;
   }
 
   /** The implementation of Go's `make` for slices. */
@@ -316,13 +323,12 @@ export class Malloc {
     return this.mallocgc(size, null, FlagNoScan | FlagNoZero);
   }
 
-  /** Gives the cache a new run; returns the offset of its first block. */
-  #refill(slot: number): number {
+  /** Gives the cache a new run. */
+  #refill(slot: number): void {
     this.hooks.requireOpen();
     const cls = slot >> CLASS_SHIFT;
     if (!this.#cache.refill(cls)) this.#outOfMemory(CLASS_TO_PAGES[cls]);
     this.#pacer.look();
-    return this.#ints[slot + CURSOR];
   }
 
   #outOfMemory(pages: number): never {

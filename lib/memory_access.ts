@@ -40,7 +40,8 @@ export class MemoryAccess {
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
     const at = this.#wordInArena(p);
-    if (at < 0) return this.#loadPointerElsewhere(p);
+    // The plus sign tells V8 that this is a number, so that the result need not be an object.
+    if (at < 0) return +this.#loadPointerElsewhere(p);
     const { u32 } = this.#objects;
     return u32[at + 1] === this.#baseHigh ? this.#base + u32[at] : u32[at] + u32[at + 1] * 2 ** 32;
   }
