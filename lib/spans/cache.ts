@@ -8,7 +8,6 @@
  * ```
  *   the span    │ used │ used │▒▒▒▒▒▒│▒▒▒▒▒▒│ used │ free │ free │ used │
  *                              CURSOR        END           next run
- *
  * ```
  *
  * While a run is in the cache its free bits are 0 and its types are dead. What a cache holds goes back when

@@ -37,11 +37,11 @@ export const ATTENTION = 0;
 export const TINY_LEFT = 1;
 export const LOCAL_TINY_ALLOCS = 2;
 
-/** What the blocks of a run hold: zeroes, */
+/** CONTENTS: the run's blocks hold zeroes. */
 export const CLEAN = 0;
-/** what their last owner left there, */
+/** CONTENTS: they hold what their last owners left there. */
 export const USED = 1;
-/** or a link of the chain, with the rest as Go would have it. */
+/** CONTENTS: the one block there is comes from a chain, and holds what Go's would. */
 export const CHAINED = 2;
 
 /** In the floats, behind one for each class. */
