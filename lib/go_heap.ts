@@ -122,7 +122,7 @@ export class GoHeap {
 
     const spans = new SpanTable(this.platform, persistent);
     const freeLists = new FreeLists(arena, spans);
-    const pageHeap = new PageHeap(arena, spans, stats);
+    const pageHeap = new PageHeap(arena, spans, freeLists, stats);
     const central = new CentralLists(spans, freeLists, pageHeap);
     const cache = new Cache(arena, spans, freeLists, central);
     pageHeap.local = cache;

@@ -1,8 +1,44 @@
+/**
+ * The heap beside an independent one: tests/reference, a plain model of Go 1.4.3's allocator. First the
+ * reference itself is held against what real Go did; then random scripts are run on it, and what it showed
+ * at each operation is what the heap must show.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assertSame } from "./conformance/differences.ts";
 import { expandRuns, type Script } from "./conformance/script.ts";
+import { runScript } from "./conformance/script_runner.ts";
 import { readJson } from "./data.ts";
+import { type Program, programs, type Step, writeScript } from "./reference/program.ts";
 import { ReferenceRun } from "./reference/run.ts";
+import { PAGE } from "./reference/state.ts";
 
+const PROGRAMS = 400;
+const MAX_STEPS = 60;
+/** What this may take on a slow machine before it is cut short; a failure is shrunk within it, too. */
+const LIMIT_MS = 9000;
+/** A process has room for some 900 heaps, and V8 lets go of disposed ones only when it collects. */
+const HEAPS_BETWEEN_COLLECTIONS = 200;
+/** Reclaiming takes 10 pages' worth of spans from two lists, and leaves some of the second unswept. */
+const reclaimFromTwoLists: Program = {
+  gogc: 1000000,
+  steps: [
+    ...[5, 6, 7].map((pages): Step => ({
+      do: "allocate",
+      kind: "n",
+      size: pages * PAGE,
+      count: 6,
+      dropEvery: 1,
+    })),
+    { do: "gclazy" },
+    { do: "allocate", kind: "n", size: 10 * PAGE, count: 1, dropEvery: 0 },
+    { do: "snap" },
+  ],
+};
 const SCRIPTS = new URL("./data/alloc/", import.meta.url);
 
 for (const { name } of [...Deno.readDirSync(SCRIPTS)].sort((a, b) => a.name < b.name ? -1 : 1)) {
@@ -24,3 +60,23 @@ for (const { name } of [...Deno.readDirSync(SCRIPTS)].sort((a, b) => a.name < b.
     });
   });
 }
+
+setFlagsFromString("--expose-gc");
+const collectV8Garbage = runInNewContext("gc") as () => void;
+
+Deno.test("random scripts do the same on the heap as on the reference, address by address", async () => {
+  let heaps = 0;
+  const runs = async (program: Program) => {
+    if (++heaps % HEAPS_BETWEEN_COLLECTIONS === 0) {
+      await new Promise((resolve) => setTimeout(resolve));
+      collectV8Garbage();
+    }
+    runScript(writeScript(program));
+  };
+  await fc.assert(fc.asyncProperty(programs(MAX_STEPS), runs), {
+    numRuns: PROGRAMS,
+    seed: 20141211,
+    examples: [[reclaimFromTwoLists]],
+    interruptAfterTimeLimit: LIMIT_MS,
+  });
+});

@@ -17,7 +17,7 @@
  * ```
  *   pageSpan   span record of the span that the page belongs to, 0 for none; of a free span
  *              only the first and the last page are kept true, as in Go
- *   pageInfo   -1 if no object can be there, else   ┌ 0 ┬── class ──┬──── page in span ────┐
+ *   pageInfo   negative where no object can be, else   ┌ 0 ┬── class ──┬──── page in span ────┐
  *                                                   │ 1 │     7     │         24           │ bits
  *                                                   └───┴───────────┴──────────────────────┘
  * ```
@@ -39,7 +39,7 @@ import * as statistics from "./stats.ts";
 const { PAGE_BYTES } = platforms;
 const { GC_SYS, HEAP_SYS, OTHER_SYS } = statistics;
 
-/** pageInfo of a page where no object can be. */
+/** pageInfo of a page where no object can be; less than that is a note of what was there. */
 export const NO_OBJECT = -1;
 /** Where the class begins in pageInfo. */
 export const INFO_CLASS_SHIFT = 24;

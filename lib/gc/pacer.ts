@@ -49,9 +49,10 @@ export class Pacer {
     this.#cache = cache;
   }
 
-  /** The trigger as it is in force, in bytes. */
+  /** The trigger as it is in force, in bytes. Go's is an unsigned word: what is below 0 is never reached. */
   get nextGC(): number {
-    return Math.max(this.#stats[NEXT_GC], this.minHeapBytes);
+    const nextGC = this.#stats[NEXT_GC];
+    return Math.max(nextGC < 0 ? 2 ** 64 + nextGC : nextGC, this.minHeapBytes);
   }
 
   /** Whether a collection is due. */

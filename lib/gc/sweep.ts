@@ -200,14 +200,14 @@ export class Sweep implements Sweeper {
     if (this.hooks.freed !== null) this.#traceDead(span, this.hooks.freed);
 
     const freeBefore = ints[span + FREE_BLOCKS];
-    // The blocks freed now go before those that were free; if all are, the list is of no more use.
+    // The blocks freed now go before those that were free. If all are, a note of the list is all that is left.
     const goesBack = !preserve && freeBefore + freed === blocks;
     if (listed !== 0 && !goesBack) this.#freeLists.chainBitmapPart(span);
     for (let at = first, word = 0; at < end; at += 2, word++) {
       marks[at + 1] = ~(marks[at] | marks[at + 1]) & blockBits(word, blocks);
       marks[at] = 0;
     }
-    ints[span + FRESH] = 0;
+    if (!goesBack) ints[span + FRESH] = 0;
     ints[span + FREE_BLOCKS] = freeBefore + freed;
     const cls = ints[span + CLASS];
     const bytes = freed * CLASS_TO_SIZE[cls];

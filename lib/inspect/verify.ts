@@ -16,7 +16,6 @@
  * @module
  */
 
-import { NO_OBJECT } from "../arena/arena.ts";
 import { BITS_DEAD, MARK_SHIFT } from "../arena/bitmap.ts";
 import {
   HEAP_ALLOC,
@@ -102,7 +101,7 @@ function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): v
       span,
     );
     for (let i = 0; i < pages; i++) {
-      const hasObject = pageInfo[start + i] !== NO_OBJECT;
+      const hasObject = pageInfo[start + i] >= 0;
       check(
         hasObject === (state === IN_USE),
         "just the pages of spans in use can have objects",

@@ -106,7 +106,10 @@ export class CentralLists {
     if (!allFree) return false;
 
     ints[span + NEED_ZERO] = 1;
+    const start = ints[span + START];
+    const remains = this.#freeLists.remains(span);
     this.#pageHeap.free(span, false);
+    this.#freeLists.leaveRemains(start, remains);
     return true;
   }
 

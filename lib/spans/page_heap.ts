@@ -27,6 +27,7 @@ import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
 import * as platforms from "../platform/platform.ts";
 import { lowestBit } from "./bits.ts";
+import type { FreeLists } from "./free_list.ts";
 import * as sizeClasses from "./size_classes.ts";
 import * as spanRecord from "./span_record.ts";
 import { busyList, freeList } from "./span_record.ts";
@@ -94,11 +95,13 @@ export class PageHeap {
   readonly #listed = new Int32Array(new SharedArrayBuffer(MAX_LIST_PAGES / 8));
   readonly #arena: Arena;
   readonly #spans: SpanTable;
+  readonly #freeLists: FreeLists;
   readonly #stats: Float64Array;
 
-  constructor(arena: Arena, spans: SpanTable, stats: Float64Array) {
+  constructor(arena: Arena, spans: SpanTable, freeLists: FreeLists, stats: Float64Array) {
     this.#arena = arena;
     this.#spans = spans;
+    this.#freeLists = freeLists;
     this.#stats = stats;
   }
 
@@ -114,6 +117,7 @@ export class PageHeap {
       this.#addUpLocal();
       span = this.#allocSpan(pages);
       if (span < 0) return -1;
+      this.#freeLists.settleRemains(this.#spans.ints[span + START], pages, zero);
       this.#putInUse(span, cls);
       if (cls === 0) {
         this.#stats[HEAP_OBJECTS]++;
@@ -142,6 +146,7 @@ export class PageHeap {
         this.#stats[HEAP_OBJECTS]--;
       }
       this.#stats[HEAP_INUSE] -= this.#spans.ints[span + PAGES] * PAGE_BYTES;
+      this.#forgetObjects(span);
       this.#freeSpan(span, this.nowNs);
     } finally {
       this.lock.unlock();
@@ -179,6 +184,13 @@ export class PageHeap {
           ints[span + SWEEPGEN]
         }/${generation}`,
     );
+  }
+
+  #forgetObjects(span: number): void {
+    const { ints } = this.#spans;
+    const { pageInfo } = this.#arena;
+    const end = ints[span + START] + ints[span + PAGES];
+    for (let page = ints[span + START]; page < end; page++) pageInfo[page] = NO_OBJECT;
   }
 
   #scavengeList(list: number, limitNs: number): number {
@@ -332,12 +344,11 @@ export class PageHeap {
   #freeSpan(span: number, unusedSinceNs: number): void {
     const spans = this.#spans;
     const ints = spans.ints;
-    const { pageSpan, pageInfo } = this.#arena;
+    const { pageSpan } = this.#arena;
     let start = ints[span + START];
     let pages = ints[span + PAGES];
     if (ints[span + STATE] === IN_USE && ints[span + NEXT] !== 0) spans.remove(span);
     this.#stats[HEAP_IDLE] += pages * PAGE_BYTES;
-    for (let page = start; page < start + pages; page++) pageInfo[page] = NO_OBJECT;
 
     const before = start > 0 ? pageSpan[start - 1] : 0;
     if (before !== 0 && ints[before + STATE] === FREE) {

@@ -102,6 +102,7 @@ class ScriptRun {
         return { value: this.#shownWord(id, Number(rest[0])) };
       case "trig":
         this.#counters[NEXT_GC] = this.#counters[HEAP_ALLOC] + Number(rest[0]);
+        partsOf(this.#heap).pacer.look();
         return null;
       case "cf":
         this.#heap.SetFinalizer(this.#efaceOf(id, this.#heap.types.unsafePointer), null);

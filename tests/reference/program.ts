@@ -22,6 +22,8 @@ import { ARENA, PAGE, WORD } from "./state.ts";
 
 /** Contents of larger objects are not looked at: that is slow, and shows nothing new. */
 const MAX_FILLED_BYTES = 256 * 1024;
+/** Blocks handed out unzeroed are always looked at, up to this length. */
+const MAX_LOOKED_AT_BYTES = 128 * 1024;
 const TINY_BYTES = 16;
 
 /** A step: what to do, and numbers that choose the objects it is done to. */
@@ -30,11 +32,18 @@ export type Step =
   | { do: "drop"; from: number; count: number; every: number }
   | { do: "link" | "inside" | "behind"; from: number; to: number; slot: number }
   | { do: "unlink" | "peek"; from: number; slot: number }
-  | { do: "fill" | "zero?" | "cf" | "r"; from: number }
+  | { do: "fill" | "zero?" | "cf"; from: number }
+  | { do: "r"; from: number }
   | { do: "ri"; from: number; slot: number }
   | { do: "sf"; from: number; count: number; mode: string }
   | { do: "trig"; bytes: number }
-  | { do: "gc" | "gclazy" | "chk" | "run" | "ms" | "snap" };
+  | { do: Bare };
+
+/** Steps that are done to one rooted object. */
+type Use = Exclude<Extract<Step, { from: number }>, { do: "drop" | "sf" | "r" }>;
+
+/** Steps that are done to no object. */
+type Bare = "gc" | "gclazy" | "chk" | "run" | "ms" | "snap";
 
 const index = fc.nat({ max: 10_000 });
 const count = fc.oneof(
@@ -73,12 +82,24 @@ const someSizes = fc.oneof(
       fc.integer({ min: 1, max: 6 }),
     ),
   },
+  // Many of a few lengths, so that a collection leaves long lists of them for reclaiming.
+  {
+    weight: 2,
+    arbitrary: fc.tuple(
+      fc.constantFrom("n", "w"),
+      fc.integer({ min: 5, max: 12 }).map((pages) => pages * PAGE),
+      fc.integer({ min: 4, max: 12 }),
+    ),
+  },
   {
     weight: 1,
     arbitrary: fc.tuple(
       fc.constantFrom("n", "w"),
-      fc.integer({ min: 200_000, max: 2 ** 21 }),
-      fc.constantFrom(1, 2),
+      fc.oneof(
+        fc.integer({ min: 200_000, max: 2 ** 21 }),
+        fc.constantFrom(2 ** 20, 2 ** 20, 2 ** 21),
+      ),
+      fc.constantFrom(1, 2, 4),
     ),
   },
 );
@@ -124,9 +145,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom("fill" as const, "fill" as const, "zero?" as const, "cf" as const, "r"),
+      do: fc.constantFrom<"fill" | "zero?" | "cf" | "r">("fill", "fill", "zero?", "cf", "r"),
       from: index,
-    }) as fc.Arbitrary<Step>,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("ri" as const), from: index, slot: index }) },
   {
@@ -148,21 +169,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
-      do: fc.constantFrom("gc", "gclazy", "gclazy", "gclazy", "chk", "run", "run", "ms", "snap"),
-    }) as fc.Arbitrary<Step>,
+      do: fc.constantFrom<Bare>(
+        "gc",
+        "gclazy",
+        "gclazy",
+        "gclazy",
+        "chk",
+        "run",
+        "run",
+        "ms",
+        "snap",
+      ),
+    }),
   },
 );
 
+/** A program, and the GOGC it runs with. */
+export interface Program {
+  gogc: number;
+  steps: Step[];
+}
+
 /** Programs of up to `maxSteps` steps. */
-export function programs(maxSteps: number): fc.Arbitrary<{ gogc: number; steps: Step[] }> {
+export function programs(maxSteps: number): fc.Arbitrary<Program> {
   return fc.record({
-    gogc: fc.constantFrom(1000000, 1000000, 1000000, 100, 50),
+    gogc: fc.constantFrom(1000000, 1000000, 100, 33, -1),
     steps: fc.array(step, { minLength: 1, maxLength: maxSteps, size: "max" }),
   });
 }
 
 /** Writes the script of a program, and what Go would show. */
-export function writeScript(program: { gogc: number; steps: Step[] }): Script {
+export function writeScript(program: Program): Script {
   const writer = new ScriptWriter(program.gogc);
   for (const each of program.steps) writer.write(each);
   writer.write({ do: "snap" });
@@ -175,8 +212,8 @@ class ScriptWriter {
   readonly #expect: (Expectation | null)[] = [];
   readonly script: Script;
   readonly #kinds: string[] = [];
-  /** Modes of the finalizers that are set, by object. */
-  readonly #finalizers = new Map<number, string>();
+  /** The object allocated last at an address. */
+  readonly #latest = new Map<number, number>();
 
   constructor(gogc: number) {
     this.script = {
@@ -223,7 +260,19 @@ class ScriptWriter {
     for (let i = 0; i < count; i++) {
       const id = this.#kinds.push(kind) - 1;
       this.#add(["a", id, size, kind]);
+      this.#latest.set(this.#run.objects.get(id).address, id);
+      if (kind === "w" && i === 0) this.#lookAt(this.#run.objects.get(id));
       if (dropEvery > 0 && i % dropEvery === 0) this.#add(["d", id]);
+    }
+  }
+
+  /** Looks at what a block held before, as one that is not zeroed shows it. */
+  #lookAt({ id, size }: ScriptObject): void {
+    if (size < TINY_BYTES || size > MAX_LOOKED_AT_BYTES) return;
+    const words = Math.floor(size / WORD);
+    this.#add(["zero?", id]);
+    for (const slot of [0, 1, words - 1]) {
+      if (slot < words) this.#add(["peek", id, slot]);
     }
   }
 
@@ -238,17 +287,12 @@ class ScriptWriter {
   }
 
   #setFinalizer(object: ScriptObject, mode: string): void {
-    if (object.size === 0 || this.#finalizers.has(object.id)) return;
-    const isTiny = this.#isTiny(object);
-    this.#finalizers.set(object.id, isTiny ? "tiny" : mode);
-    this.#add(["sf", object.id, isTiny ? "tiny" : mode]);
+    if (object.size === 0 || this.#hasFinalizer(object)) return;
+    this.#add(["sf", object.id, this.#isTiny(object) ? "tiny" : mode]);
   }
 
   #use(
-    step: Exclude<
-      Extract<Step, { from: number }>,
-      { do: "drop" | "sf" | "r" }
-    >,
+    step: Use,
     object: ScriptObject,
   ): void {
     const { id, size, elem } = object;
@@ -257,9 +301,7 @@ class ScriptWriter {
       case "ri":
         return size > 0 ? this.#add(["ri", id, step.slot % size]) : undefined;
       case "cf":
-        if (this.#isTiny(object) || size === 0) return;
-        this.#finalizers.delete(id);
-        return this.#add(["cf", id]);
+        return this.#isTiny(object) || size === 0 ? undefined : this.#add(["cf", id]);
       case "fill":
       case "zero?":
         return words > 0 ? this.#add([step.do, id]) : undefined;
@@ -282,12 +324,8 @@ class ScriptWriter {
   }
 
   #add(op: Op): void {
-    const shown = this.#run.step(op);
     this.#ops.push(op);
-    this.#expect.push(shown);
-    for (const id of (shown?.finalized ?? []) as number[]) {
-      if (this.#finalizers.get(id) !== "refin") this.#finalizers.delete(id);
-    }
+    this.#expect.push(this.#run.step(op));
   }
 
   #allRooted(): ScriptObject[] {
@@ -306,8 +344,20 @@ class ScriptWriter {
 
   #isReachable(id: number): boolean {
     if (id >= this.#kinds.length) return false;
-    const { address, size } = this.#run.objects.get(id);
-    return size > 0 && this.#isReachableAt(address);
+    const object = this.#run.objects.get(id);
+    const { address, size, elem, off } = object;
+    if (size === 0 || this.#isTiny(object) || this.#latest.get(address) !== id) return false;
+    const span = this.#run.heap.state.spanAt(off);
+    return span?.elem === elem && (off - span.page * PAGE) % elem === 0 &&
+      this.#isReachableAt(address);
+  }
+
+  /** Whether a finalizer is set for `object`, or due. */
+  #hasFinalizer({ off }: ScriptObject): boolean {
+    const { state } = this.#run.heap;
+    const span = state.spanAt(off)!;
+    return span.specials.some(({ offset }) => offset === off - span.page * PAGE) ||
+      state.queue.flat().some(({ at }) => at === off);
   }
 
   /** Whether there is a block at `address` that something reaches; it need not be the one it was. */

@@ -65,7 +65,7 @@ export class ReferenceRun {
       case "run":
         return { finalized: this.#runFinalizers() };
       case "trig":
-        state.nextGC = BigInt(state.heapAlloc + Number(rest[0]));
+        state.nextGC = BigInt.asUintN(64, BigInt(state.heapAlloc + Number(rest[0])));
         return null;
       default:
         return this.#look(name);
