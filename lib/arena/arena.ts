@@ -127,12 +127,6 @@ export class Arena {
     return this.start + page * PAGE_BYTES;
   }
 
-  /** The page that holds address `p`; -1 if that is outside the used part. */
-  pageOf(p: Pointer): number {
-    const offset = p - this.start;
-    return offset >= 0 && p < this.used ? Math.floor(offset / PAGE_BYTES) : -1;
-  }
-
   /**
    * Takes `pages` more pages from the reservation and returns the first, or -1 if there are none;
    * seeds' MHeap_SysAlloc.

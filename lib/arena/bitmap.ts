@@ -38,7 +38,7 @@ export const BITS_SCALAR = 1;
 export const BITS_POINTER = 2;
 
 /** int32 of marks a page. */
-export const MARK_INTS = 64;
+const MARK_INTS = 64;
 /** log2 of the same. */
 export const MARK_SHIFT = 6;
 

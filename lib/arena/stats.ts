@@ -62,10 +62,8 @@ export const LARGE_FREES = 16;
 export const NUM_GC = 17;
 export const LAST_GC_NS = 18;
 export const PAUSE_TOTAL_NS = 19;
-export const MSPAN_INUSE = 20;
-export const MCACHE_INUSE = 21;
 /** Ring of the last 256 pauses, in ns. */
-export const PAUSE_NS = 22;
+export const PAUSE_NS = 20;
 /** How many pauses the rings remember. */
 export const PAUSE_RING = 256;
 /** When those pauses ended, in ns since 1970. */

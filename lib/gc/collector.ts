@@ -62,7 +62,7 @@ export interface CollectionReport {
 export class Collector implements TurnWork {
   /** Called after marking, before anything of this collection is swept. */
   onCollected: ((report: CollectionReport) => void) | null = null;
-  /** Spans swept since the last report: by nobody's demand, and inside a pause. */
+  /** Spans swept inside pauses since the last report. */
   pauseSweeps = 0;
   readonly #arena: Arena;
   readonly #spans: SpanTable;

@@ -28,7 +28,7 @@ const { ATTENTION } = cacheRecord;
 export const GC_DUE = 1;
 
 /** `bytes * percent / 100`, truncated, where the product may be above 2^53. */
-export function percentOf(bytes: number, percent: number): number {
+function percentOf(bytes: number, percent: number): number {
   const hundreds = Math.floor(bytes / 100);
   return hundreds * percent + Math.floor(((bytes - hundreds * 100) * percent) / 100);
 }

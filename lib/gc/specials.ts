@@ -29,7 +29,6 @@ const { OTHER_SYS } = statistics;
 const { NEWEST_SPECIAL, SPECIALS } = spanRecord;
 
 export const KIND_FINALIZER = 1;
-export const KIND_PROFILE = 2;
 
 const NEXT = 0;
 const OFFSET = 1;

@@ -138,7 +138,7 @@ export interface MemStats {
 }
 
 /** What is in use, counted span by span; the caches must have been given back. */
-export interface InUse {
+interface InUse {
   /** Bytes in use. */
   readonly bytes: number;
   /** Blocks in use by class, class 0 for large objects. */
@@ -146,7 +146,7 @@ export interface InUse {
 }
 
 /** Counts what is in use. */
-export function countInUse({ spans }: HeapParts): InUse {
+function countInUse({ spans }: HeapParts): InUse {
   const { ints } = spans;
   const blocks = new Array<number>(NUM_SIZE_CLASSES).fill(0);
   let bytes = 0;
@@ -217,7 +217,7 @@ export function readMemStats(parts: HeapParts): MemStats {
 }
 
 /** Gives what the thread's cache holds back to the central lists and adds up its counts. */
-export function flushCache({ cache, stats }: HeapParts): void {
+function flushCache({ cache, stats }: HeapParts): void {
   cache.releaseAll();
   stats[HEAP_ALLOC] += cache.takeCacheAlloc();
   stats[TINY_ALLOCS] += cache.takeTinyAllocs();

@@ -256,7 +256,7 @@ function snapshotSpan(parts: HeapParts, span: number): SnapshotInUseSpan | Snaps
 }
 
 /** Shortens three and more numbers that follow each other, up or down, to [first, last]. */
-export function toRuns(numbers: readonly number[]): Runs {
+function toRuns(numbers: readonly number[]): Runs {
   const runs: Runs = [];
   for (let i = 0; i < numbers.length;) {
     const step = numbers[i + 1] - numbers[i];

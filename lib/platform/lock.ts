@@ -31,9 +31,4 @@ export class Lock {
     if (before === FREE) throw new GoThrow("unlock of unlocked lock");
     if (before === WAITED_FOR) Atomics.notify(this.#word, 0, 1);
   }
-
-  /** Whether some thread holds the lock just now. */
-  get held(): boolean {
-    return Atomics.load(this.#word, 0) !== FREE;
-  }
 }
