@@ -26,7 +26,6 @@
 
 import type { Arena } from "./arena/arena.ts";
 import * as bitmapPlanes from "./arena/bitmap.ts";
-import type { Bitmap } from "./arena/bitmap.ts";
 import { badArgument, GoPanic, GoThrow, requireInteger } from "./errors.ts";
 import * as mallocFlags from "./flags.ts";
 import * as pacing from "./gc/pacer.ts";
@@ -49,17 +48,23 @@ const { GC_DUE } = pacing;
 const { PAGE_BYTES } = platforms;
 const {
   ATTENTION,
+  BASE,
   BLOCK_BYTES,
   CHAINED,
   CLASS_SHIFT,
-  CLEAN,
+  CLEARED,
   CONTENTS,
   CURSOR,
+  DEAD_PATTERN,
   END,
-  LOCAL_TINY_ALLOCS,
+  INTS_SHIFT,
+  PATTERN,
   START_PAGE,
+  STOP,
+  TINY,
   TINY_ADDRESS,
-  TINY_LEFT,
+  TINY_ONE_OBJECT,
+  TINY_USED_MASK,
   TYPES,
   USED,
 } = cacheRecord;
@@ -84,8 +89,8 @@ const ZERO_BLOCKS: readonly Uint8Array[] = Array.from(
   (size) => new Uint8Array(size),
 );
 
-/** Where the class of tiny blocks begins in the cache. */
-const TINY_SLOT = TINY_SIZE_CLASS << CLASS_SHIFT;
+/** Where the run of tiny blocks is in the cache. */
+const TINY_RUN = TINY_SIZE_CLASS << CLASS_SHIFT;
 
 /**
  * The low bits of an address that must be 0, by size: a multiple of 8 is aligned to 8, and so on. An empty
@@ -122,12 +127,10 @@ export class Malloc {
   readonly #pageHeap: PageHeap;
   readonly #cache: Cache;
   readonly #pacer: Pacer;
+  readonly #runs: Float64Array;
   readonly #ints: Int32Array;
-  readonly #floats: Float64Array;
-  readonly #bitmap: Bitmap;
   readonly #typeOwner: object;
   readonly #zeroBase: Pointer;
-  readonly #wordShift: number;
 
   /** `typeOwner` made the types that this heap takes; `zeroBase` is the address of all empty objects. */
   constructor(parts: {
@@ -146,131 +149,139 @@ export class Malloc {
     this.#pageHeap = parts.pageHeap;
     this.#cache = parts.cache;
     this.#pacer = parts.pacer;
+    this.#runs = parts.cache.floats;
     this.#ints = parts.cache.ints;
-    this.#floats = parts.cache.floats;
-    this.#bitmap = parts.arena.bitmap;
     this.#typeOwner = parts.typeOwner;
     this.#zeroBase = parts.zeroBase;
-    this.#wordShift = parts.arena.platform.pointerBytes === 8 ? 3 : 2;
   }
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
+    let pattern = DEAD_PATTERN;
     if (flags === FlagNoScan) {
       if (size < TINY_BYTES) return +this.#tiny(size, flags);
-    } else if (flags !== 0 || type?.owner !== this.#typeOwner) {
+    } else if (flags === 0 && type?.size === size) {
+      pattern = type?.pattern;
+    } else {
       return +this.#unusual(size, type, flags);
     }
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return +this.#large(size, type, flags);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return +this.#large(size, type, flags);
+    const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+    const runs = this.#runs;
+    const p = runs[at];
+    if (p === runs[at + STOP] || runs[at + PATTERN] !== pattern) {
+      return +this.#small(size, type, flags);
     }
-    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
-    const slot = cls << CLASS_SHIFT;
-    const offset = this.#take(slot);
-    if (flags === 0) this.#setTypes(slot, offset, size, type!);
-    const p = this.#floats[cls] + offset;
-    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    runs[at] = p + runs[at + BLOCK_BYTES];
     return p;
   }
 
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
-    if (type?.owner !== this.#typeOwner) return foreignType(type);
-    const { size } = type;
-    if (type.pointerFree || size > MAX_SMALL_BYTES) {
-      return +this.mallocgc(size, type, type.pointerFree ? FlagNoScan : 0);
+    const size = type?.size;
+    if (!(size <= MAX_SMALL_BYTES)) return +this.#newUnusual(type);
+    const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+    const runs = this.#runs;
+    const p = runs[at];
+    if (p === runs[at + STOP] || runs[at + PATTERN] !== type.pattern) {
+      return +this.#newUnusual(type);
     }
-    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
-    const slot = cls << CLASS_SHIFT;
-    const offset = this.#take(slot);
-    this.#setTypes(slot, offset, size, type);
-    const p = this.#floats[cls] + offset;
-    if (this.#ints[ATTENTION] !== 0) this.finish(p, 0);
+    runs[at] = p + runs[at + BLOCK_BYTES];
     return p;
   }
 
-  /**
-   * Takes the next block of the run in the cache, cleared; returns its offset in the span, whose address may
-   * be another one after this.
-   */
-  #take(slot: number): number {
-    const ints = this.#ints;
-    let offset = ints[slot + CURSOR];
-    if (offset === ints[slot + END]) {
-      this.#refill(slot);
-      offset = ints[slot + CURSOR];
-    }
-    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
-    if (ints[slot + CONTENTS] !== CLEAN) this.#clearBlock(slot, offset);
-    return offset;
+  #newUnusual(type: GoType): Pointer {
+    if (type?.owner !== this.#typeOwner) return foreignType(type);
+    return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
   #tiny(size: number, flags: number): Pointer {
-    const align = TINY_ALIGN[size];
     const ints = this.#ints;
-    const offset = (TINY_BYTES - ints[TINY_LEFT] + align) & ~align;
+    const tiny = ints[TINY];
+    const used = tiny & TINY_USED_MASK;
+    const align = TINY_ALIGN[size];
+    const offset = (used + align) & ~align;
     if (offset + size > TINY_BYTES || size >>> 0 !== size) return +this.#newTiny(size, flags);
-    ints[TINY_LEFT] = TINY_BYTES - offset - size;
-    ints[LOCAL_TINY_ALLOCS]++;
-    return this.#floats[TINY_ADDRESS] + offset;
+    ints[TINY] = tiny + TINY_ONE_OBJECT + (offset - used + size);
+    return this.#runs[TINY_ADDRESS] + offset;
   }
 
   #newTiny(size: number, flags: number): Pointer {
     if (size >>> 0 !== size || size === 0) return +this.#large(size, null, flags);
-    const offset = this.#take(TINY_SLOT);
-    const p = this.#floats[TINY_SIZE_CLASS] + offset;
-    // The block with more room left is the one to go on with.
-    if (TINY_BYTES - size > this.#ints[TINY_LEFT]) {
-      this.#floats[TINY_ADDRESS] = p;
-      this.#ints[TINY_LEFT] = TINY_BYTES - size;
+    const runs = this.#runs;
+    const p = runs[TINY_RUN];
+    if (p === runs[TINY_RUN + STOP] || runs[TINY_RUN + PATTERN] !== DEAD_PATTERN) {
+      return +this.#newTinySlowly(size, flags);
     }
+    runs[TINY_RUN] = p + TINY_BYTES;
+    this.#startTiny(p, size);
+    return p;
+  }
+
+  #newTinySlowly(size: number, flags: number): Pointer {
+    const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, 0);
+    this.#startTiny(p, size);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
-  /** Any combination of flags, and what is wrong with them or the type. */
+  /** The block with more room left is the one to go on with. */
+  #startTiny(p: Pointer, size: number): void {
+    if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
+  }
+
+  /** Any combination of flags, types that are not as large as the object, and what is wrong with them. */
   #unusual(size: number, type: GoType | null, flags: number): Pointer {
     if ((flags & ALL_FLAGS) !== flags) {
       badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
     }
+    if ((flags & FlagNoScan) === 0 && type === null) throw new GoThrow("malloc missing type");
+    if ((flags & FlagNoScan) !== 0 && size < TINY_BYTES) return +this.#tiny(size, flags);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return +this.#large(size, type, flags);
+    return +this.#small(size, type, flags);
+  }
+
+  /** A small object whose block is not there to be taken at once, or not with its types. */
+  #small(size: number, type: GoType | null, flags: number): Pointer {
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (!isNoScan && type?.owner !== this.#typeOwner) {
-      if (type === null) throw new GoThrow("malloc missing type");
-      return foreignType(type);
-    }
-    if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
+    if (size === 0 || (!isNoScan && type?.owner !== this.#typeOwner)) {
       return +this.#large(size, type, flags);
     }
-    const cls = SIZE_TO_CLASS[(size + 7) >> 3];
-    const slot = cls << CLASS_SHIFT;
-    const offset = (flags & FlagNoZero) === 0 ? this.#take(slot) : this.#takeAsIs(slot);
-    if (!isNoScan) this.#setTypes(slot, offset, size, type!);
-    const p = this.#floats[cls] + offset;
+    const p = this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
-  /** Takes the next block as Go's free list would have left it; returns its offset. */
-  #takeAsIs(slot: number): number {
-    const ints = this.#ints;
-    if (ints[slot + CURSOR] === ints[slot + END]) this.#refill(slot);
-    const offset = ints[slot + CURSOR];
-    ints[slot + CURSOR] = offset + ints[slot + BLOCK_BYTES];
-    const contents = ints[slot + CONTENTS];
-    if (contents !== CHAINED) {
-      const cls = slot >> CLASS_SHIFT;
-      const next = this.#cache.blockAfter(cls, offset);
-      const block = offset / CLASS_TO_SIZE[cls];
-      this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
-    }
-    return offset;
+  /** Takes the next block of class `cls`, cleared unless `flags` say otherwise, and writes its types. */
+  #take(cls: number, size: number, type: GoType | null, flags: number): Pointer {
+    const at = cls << CLASS_SHIFT;
+    const runs = this.#runs;
+    if ((flags & FlagNoZero) !== 0) this.#cache.clearNoMoreRuns();
+    if (runs[at + CURSOR] === runs[at + END]) this.#refill(cls, size, type);
+    const p = runs[at + CURSOR];
+    const offset = p - runs[at + BASE];
+    runs[at + CURSOR] = p + runs[at + BLOCK_BYTES];
+    this.#cache.setStop(cls);
+    if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
+    else if (this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED) this.#clearBlock(cls, offset);
+    this.#setTypes(cls, offset, size, type);
+    return p;
+  }
+
+  /** Makes the block at `offset`, which is handed out as it is, look as Go's free list would have left it. */
+  #expose(cls: number, offset: number): void {
+    const contents = this.#ints[(cls << INTS_SHIFT) + CONTENTS];
+    if (contents === CHAINED) return;
+    const next = this.#cache.blockAfter(cls, offset);
+    const block = offset / CLASS_TO_SIZE[cls];
+    this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
   }
 
   /** Everything that is not a small object: large ones, empty ones, and sizes that are none. */
   #large(size: number, type: GoType | null, flags: number): Pointer {
     this.hooks.requireOpen();
+    if ((flags & FlagNoScan) === 0 && type?.owner !== this.#typeOwner) return foreignType(type);
     requireInteger("size", size, 0);
     if (size === 0) return this.#zeroBase;
     const pages = Math.ceil(size / PAGE_BYTES);
@@ -323,11 +334,14 @@ export class Malloc {
     return this.mallocgc(size, null, FlagNoScan | FlagNoZero);
   }
 
-  /** Gives the cache a new run. */
-  #refill(slot: number): void {
+  /** Gives the cache a new run, with the types of whoever asks for it in all its blocks. */
+  #refill(cls: number, size: number, type: GoType | null): void {
     this.hooks.requireOpen();
-    const cls = slot >> CLASS_SHIFT;
-    if (!this.#cache.refill(cls)) this.#outOfMemory(CLASS_TO_PAGES[cls]);
+    const hasPattern = type !== null && type.size === size && type.typeBits !== 0;
+    const pattern = hasPattern ? type.pattern : DEAD_PATTERN;
+    if (!this.#cache.refill(cls, pattern, hasPattern ? type.typeBits : 0)) {
+      this.#outOfMemory(CLASS_TO_PAGES[cls]);
+    }
     this.#pacer.look();
   }
 
@@ -338,12 +352,12 @@ export class Malloc {
   }
 
   /** Clears the block at `offset` of the span in the cache. */
-  #clearBlock(slot: number, offset: number): void {
+  #clearBlock(cls: number, offset: number): void {
     const { memory } = this.#arena;
-    const bytes = this.#ints[slot + BLOCK_BYTES];
-    const start = this.#ints[slot + START_PAGE];
+    const bytes = CLASS_TO_SIZE[cls];
+    const start = this.#ints[(cls << INTS_SHIFT) + START_PAGE];
     if (bytes > CLEAR_BY_STORES_BYTES) {
-      memory.u8.set(ZERO_BLOCKS[slot >> CLASS_SHIFT], start * PAGE_BYTES + offset);
+      memory.u8.set(ZERO_BLOCKS[cls], start * PAGE_BYTES + offset);
       return;
     }
     const { f64 } = memory;
@@ -352,15 +366,20 @@ export class Malloc {
     for (let at = first; at < end; at++) f64[at] = 0;
   }
 
-  /** Writes the types of the object at `offset` of the span in the cache. */
-  #setTypes(slot: number, offset: number, size: number, type: GoType): void {
-    const base = this.#ints[slot + TYPES];
-    const word = offset >> this.#wordShift;
-    if (type.size === size && type.typeBits !== 0) {
-      this.#bitmap.addTypes(base, word, type.typeBits);
-    } else {
-      this.#writeTypes(base, word, size, type, this.#ints[slot + BLOCK_BYTES]);
+  /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */
+  #setTypes(cls: number, offset: number, size: number, type: GoType | null): void {
+    const hasPattern = type !== null && type.size === size && type.typeBits !== 0;
+    const pattern = hasPattern ? type.pattern : DEAD_PATTERN;
+    const written = this.#runs[(cls << CLASS_SHIFT) + PATTERN];
+    if (written === pattern && (type === null || hasPattern)) return;
+    const { bitmap, wordShift } = this.#arena;
+    const base = this.#ints[(cls << INTS_SHIFT) + TYPES];
+    const word = offset >> wordShift;
+    if (written !== DEAD_PATTERN) {
+      bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }
+    if (hasPattern) bitmap.addTypes(base, word, type.typeBits);
+    else if (type !== null) this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
@@ -380,6 +399,6 @@ export class Malloc {
   }
 }
 
-function foreignType(type: GoType): never {
+function foreignType(type: GoType | null): never {
   return badArgument("type", type?.string ?? type, "a type of this heap's types");
 }

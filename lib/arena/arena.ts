@@ -62,6 +62,8 @@ function roundUp(n: number, to: number): number {
 /** The arena of one heap. See the head of the module. */
 export class Arena {
   readonly platform: Platform;
+  /** log2 of the bytes in a word. */
+  readonly wordShift: number;
   /** The address of page 0. */
   readonly start: Pointer;
   /** The first address behind the reservation. */
@@ -93,6 +95,7 @@ export class Arena {
       throw new GoThrow("runtime: cannot reserve arena virtual address space");
     }
     this.platform = platform;
+    this.wordShift = platform.pointerBytes === 8 ? 3 : 2;
     this.start = start;
     this.end = end;
     this.#base = base;

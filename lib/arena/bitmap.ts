@@ -102,20 +102,42 @@ export class Bitmap {
 
   /** Makes `words` words dead, from word `word` on, counted from `base`. */
   clearTypes(base: number, word: number, words: number): void {
+    this.#fill(base, word, word + words, 0);
+  }
+
+  /**
+   * Writes the same types into all blocks of `blockWords` words from word `word` to before `end`, counted from
+   * `base`: `codes`, of up to 16 words, and dead words behind them.
+   */
+  fillTypes(base: number, word: number, end: number, codes: number, blockWords: number): void {
+    if (codes !== 0 && WORDS_PER_INT % blockWords !== 0) {
+      this.#fill(base, word, end, 0);
+      for (let block = word; block < end; block += blockWords) this.addTypes(base, block, codes);
+      return;
+    }
+    let repeated = codes;
+    for (let bits = 2 * blockWords; codes !== 0 && bits < 32; bits *= 2) {
+      repeated |= repeated << bits;
+    }
+    this.#fill(base, word, end, repeated);
+  }
+
+  /** Writes the codes of 16 words again and again: word w, counted from `base`, has code w % 16 of these. */
+  #fill(base: number, word: number, end: number, codes: number): void {
     const types = this.types;
     let at = base + (word >>> 4);
-    const end = word + words;
     const last = base + (end >>> 4);
     // The bits that stay: those below the first word, and those from the end on.
     const below = ~(-1 << ((word & 15) << 1));
     const above = -1 << ((end & 15) << 1);
     if (at === last) {
-      types[at] &= below | above;
+      const kept = below | above;
+      types[at] = (types[at] & kept) | (codes & ~kept);
       return;
     }
-    types[at++] &= below;
-    while (at < last) types[at++] = 0;
-    if ((end & 15) !== 0) types[at] &= above;
+    types[at] = (types[at] & below) | (codes & ~below);
+    for (at++; at < last; at++) types[at] = codes;
+    if ((end & 15) !== 0) types[at] = (types[at] & above) | (codes & ~above);
   }
 
   /** Adds the codes of up to 16 words, the first in the lowest bits, to words that are dead. */

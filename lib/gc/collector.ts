@@ -29,7 +29,6 @@ import {
   TINY_ALLOCS,
 } from "../arena/stats.ts";
 import type { Pointer } from "../platform/platform.ts";
-import { ATTENTION } from "../spans/cache_record.ts";
 import type { Cache } from "../spans/cache.ts";
 import type { PageHeap } from "../spans/page_heap.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
@@ -120,7 +119,7 @@ export class Collector implements TurnWork {
     this.#stress = parts.stress;
     this.#turn = new Turn(this);
     this.#queue.onQueued = () => this.#turn.request();
-    if (this.#stress && this.#policy === "malloc") this.#cache.ints[ATTENTION] |= GC_DUE;
+    if (this.#stress && this.#policy === "malloc") this.#cache.attend(GC_DUE);
   }
 
   /**

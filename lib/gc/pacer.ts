@@ -17,12 +17,10 @@
  */
 
 import * as statistics from "../arena/stats.ts";
-import * as cacheRecord from "../spans/cache_record.ts";
 import type { Cache } from "../spans/cache.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { HEAP_ALLOC, NEXT_GC } = statistics;
-const { ATTENTION } = cacheRecord;
 
 /** A bit of the cache's ATTENTION: a collection is due. */
 export const GC_DUE = 1;
@@ -62,12 +60,12 @@ export class Pacer {
 
   /** Has the next allocation ask for a collection if one is due. */
   look(): void {
-    if (this.isDue && this.gcPercent >= 0) this.#cache.ints[ATTENTION] |= GC_DUE;
+    if (this.isDue && this.gcPercent >= 0) this.#cache.attend(GC_DUE);
   }
 
   /** Has allocations ask no more, until somebody looks again. */
   lookAway(): void {
-    this.#cache.ints[ATTENTION] &= ~GC_DUE;
+    this.#cache.ignore(GC_DUE);
   }
 
   /** Sets the trigger after marking, when nothing is swept yet. */

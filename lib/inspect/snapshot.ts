@@ -19,7 +19,6 @@ import {
   SMALL_FREES,
   TINY_ALLOCS,
 } from "../arena/stats.ts";
-import { LOCAL_TINY_ALLOCS } from "../spans/cache_record.ts";
 import { NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import {
   BLOCKS,
@@ -218,7 +217,7 @@ function snapshotStats({ spans, cache, pacer, stats }: HeapParts): SnapshotStats
     next_gc: pacer.nextGC,
     numgc: stats[NUM_GC],
     tinyallocs: stats[TINY_ALLOCS],
-    local_tinyallocs: cache.ints[LOCAL_TINY_ALLOCS],
+    local_tinyallocs: cache.tinyAllocs,
     nlargefree: stats[LARGE_FREES],
     largefree: stats[LARGE_FREE_BYTES],
     nsmallfree: smallFrees,

@@ -35,43 +35,54 @@ const { MARK_SHIFT } = bitmapPlanes;
 const { LOOKUPS } = statistics;
 const { PAGE_BYTES } = platforms;
 const {
+  ATTENTION,
+  BASE,
   BLOCK_BYTES,
   CLASS_SHIFT,
   CLASS_WORDS,
   CHAINED,
   CLEAN,
+  CLEARED,
   CONTENTS,
   COUNTED,
   CURSOR,
   END,
   FLOATS_LENGTH,
+  INTS_LENGTH,
+  INTS_SHIFT,
   LOCAL_CACHE_ALLOC,
   LOCAL_LOOKUPS,
   LOCAL_TINY_ALLOCS,
+  PATTERN,
   SPAN,
   START_PAGE,
+  STOP,
+  TINY,
   TINY_ADDRESS,
-  TINY_LEFT,
+  TINY_SHIFT,
+  TINY_USED_MASK,
   TYPES,
   USED,
 } = cacheRecord;
-const { CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
+const { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
 const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, START } = spanRecord;
 
-/**
- * Runs of blocks up to this class, of 16 bytes, are cleared all at once. In a larger block, somebody who wants
- * it as it is may find more than the free list's link and mark.
- */
-const LAST_BULK_CLASS = 2;
+/** A block of a class up to this one, of 16 bytes, holds nothing but the free list's link and mark. */
+const LAST_LINK_CLASS = 2;
+
+/** From so many blocks on a run is cleared at once, if its span is of one page. */
+const MIN_CLEARED_BLOCKS = 32;
 
 /** The cache of one thread. See the head of the module. */
 export class Cache implements LocalCounts {
-  readonly ints: Int32Array = new Int32Array(
-    new SharedArrayBuffer(4 * (NUM_SIZE_CLASSES << CLASS_SHIFT)),
-  );
   readonly floats: Float64Array = new Float64Array(new SharedArrayBuffer(8 * FLOATS_LENGTH));
+  readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4 * INTS_LENGTH));
   /** A bit a class: whether a span is held for it. Pages change hands too often to look at all classes. */
   readonly #held = new Int32Array(new SharedArrayBuffer(4 * CLASS_WORDS));
+  /** A page a class: what the blocks of runs that are CLEARED held, by offset in the span. */
+  readonly #kept = new Uint8Array(new SharedArrayBuffer(NUM_SIZE_CLASSES * PAGE_BYTES));
+  /** Whether somebody asked for blocks as they are: from then on none is cleared before it is handed out. */
+  #isKeeping = true;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
@@ -82,63 +93,95 @@ export class Cache implements LocalCounts {
     this.#spans = spans;
     this.#freeLists = freeLists;
     this.#central = central;
+    this.clear();
   }
 
   /** The span that the cache holds for `cls`; EMPTY_SPAN if none. */
   spanOf(cls: number): number {
-    return this.ints[(cls << CLASS_SHIFT) + SPAN];
+    return this.ints[(cls << INTS_SHIFT) + SPAN];
   }
 
   /** Blocks of the run that are not handed out yet: the head of that span's free list. */
   runBlocks(cls: number): { first: number; count: number } {
     const at = cls << CLASS_SHIFT;
     const size = CLASS_TO_SIZE[cls];
-    const first = this.ints[at + CURSOR] / size;
-    return { first, count: this.ints[at + END] / size - first };
+    const first = (this.floats[at + CURSOR] - this.floats[at + BASE]) / size;
+    return { first, count: (this.floats[at + END] - this.floats[at + CURSOR]) / size };
+  }
+
+  /** Sets `bits` in ATTENTION: from now on every allocation takes the slow path. */
+  attend(bits: number): void {
+    this.ints[ATTENTION] |= bits;
+    this.#setStops();
+  }
+
+  /** Clears `bits` in ATTENTION. */
+  ignore(bits: number): void {
+    this.ints[ATTENTION] &= ~bits;
+    this.#setStops();
   }
 
   /**
-   * Finds the next run for `cls`, in this span or another; false if there is no memory. Called when the run
-   * is used up. Seeds' MCache_Refill, where the span is used up as well.
+   * Finds the next run for `cls`, in this span or another, and writes `pattern` all over its types, the codes
+   * of which are `codes`; false if there is no memory. Called when the run is used up. Seeds' MCache_Refill,
+   * where the span is used up as well.
    */
-  refill(cls: number): boolean {
+  refill(cls: number, pattern: number, codes: number): boolean {
     const at = cls << CLASS_SHIFT;
     this.#count(at);
-    const current = this.ints[at + SPAN];
+    const slot = cls << INTS_SHIFT;
+    const current = this.ints[slot + SPAN];
     if (current !== EMPTY_SPAN) {
-      if (this.#nextRun(cls, current)) return true;
+      if (this.#nextRun(cls, current, pattern, codes)) return true;
       this.#spans.ints[current + IN_CACHE] = 0;
-      this.#drop(at);
+      this.#drop(cls);
     }
     const span = this.#central.cacheSpan(cls);
     if (span < 0) return false;
-    this.ints[at + SPAN] = span;
     this.#held[cls >> 5] |= 1 << (cls & 31);
     const start = this.#spans.ints[span + START];
-    this.ints[at + TYPES] = start * this.#arena.bitmap.typeInts;
-    this.ints[at + BLOCK_BYTES] = CLASS_TO_SIZE[cls];
-    this.ints[at + START_PAGE] = start;
-    this.floats[cls] = this.#arena.pageAddress(start);
-    return this.#nextRun(cls, span);
+    const base = this.#arena.pageAddress(start);
+    this.ints[slot + SPAN] = span;
+    this.ints[slot + START_PAGE] = start;
+    this.ints[slot + TYPES] = this.#arena.bitmap.typesOf(start);
+    this.floats[at + BASE] = base;
+    this.floats[at + END] = base;
+    return this.#nextRun(cls, span, pattern, codes);
+  }
+
+  /** Sets STOP after the cursor of `cls` moved in the slow path. */
+  setStop(cls: number): void {
+    const at = cls << CLASS_SHIFT;
+    const isFast = this.ints[(cls << INTS_SHIFT) + CONTENTS] <= CLEARED &&
+      this.ints[ATTENTION] === 0;
+    this.floats[at + STOP] = this.floats[at + (isFast ? END : CURSOR)];
+  }
+
+  #setStops(): void {
+    for (let word = 0; word < CLASS_WORDS; word++) {
+      for (let bits = this.#held[word]; bits !== 0; bits &= bits - 1) {
+        this.setStop((word << 5) + lowestBit(bits));
+      }
+    }
   }
 
   /** The free block behind the one at `offset`, as block number + 1: what Go's link in it would say. */
   blockAfter(cls: number, offset: number): number {
     const at = cls << CLASS_SHIFT;
     const block = offset / CLASS_TO_SIZE[cls] + 1;
-    if (this.ints[at + CURSOR] < this.ints[at + END]) return block + 1;
-    return this.#freeLists.firstFrom(this.ints[at + SPAN], block);
+    if (this.floats[at + CURSOR] < this.floats[at + END]) return block + 1;
+    return this.#freeLists.firstFrom(this.spanOf(cls), block);
   }
 
   /** Gives all spans back to the central lists, classes ascending. Seeds' MCache_ReleaseAll. */
   releaseAll(): void {
     for (let cls = 1; cls < NUM_SIZE_CLASSES; cls++) {
-      const at = cls << CLASS_SHIFT;
-      const span = this.ints[at + SPAN];
+      const span = this.spanOf(cls);
       if (span === EMPTY_SPAN) continue;
-      this.#count(at);
+      this.#count(cls << CLASS_SHIFT);
+      this.#putBack(cls);
       this.#giveBackRun(cls, span);
-      this.#drop(at);
+      this.#drop(cls);
       this.#central.uncacheSpan(span);
     }
   }
@@ -148,19 +191,26 @@ export class Cache implements LocalCounts {
     this.ints.fill(0);
     this.floats.fill(0);
     this.#held.fill(0);
+    this.clearTiny();
   }
 
   /** Forgets the tiny block, which every collection does. */
   clearTiny(): void {
-    this.floats[TINY_ADDRESS] = 0;
-    this.ints[TINY_LEFT] = 0;
+    this.startTiny(0, TINY_BYTES);
+  }
+
+  /** Makes the block at `address`, of which `used` bytes are taken, the one that tiny objects are added to. */
+  startTiny(address: Pointer, used: number): void {
+    this.floats[LOCAL_TINY_ALLOCS] += this.ints[TINY] >>> TINY_SHIFT;
+    this.floats[TINY_ADDRESS] = address;
+    this.ints[TINY] = used;
   }
 
   /** The tiny block: the address that the next object may have, and the bytes from there on. */
   get tiny(): { pos: Pointer; left: number } | null {
     const block = this.floats[TINY_ADDRESS];
-    const left = this.ints[TINY_LEFT];
-    return block === 0 ? null : { pos: block + TINY_BYTES - left, left };
+    const used = this.ints[TINY] & TINY_USED_MASK;
+    return block === 0 ? null : { pos: block + used, left: TINY_BYTES - used };
   }
 
   /** Bytes allocated here less bytes swept by this thread, not added up yet. */
@@ -179,9 +229,15 @@ export class Cache implements LocalCounts {
     return bytes;
   }
 
+  /** Objects added to tiny blocks here, not added up yet. */
+  get tinyAllocs(): number {
+    return this.floats[LOCAL_TINY_ALLOCS] + (this.ints[TINY] >>> TINY_SHIFT);
+  }
+
   takeTinyAllocs(): number {
-    const count = this.ints[LOCAL_TINY_ALLOCS];
-    this.ints[LOCAL_TINY_ALLOCS] = 0;
+    const count = this.tinyAllocs;
+    this.floats[LOCAL_TINY_ALLOCS] = 0;
+    this.ints[TINY] &= TINY_USED_MASK;
     return count;
   }
 
@@ -192,34 +248,40 @@ export class Cache implements LocalCounts {
   }
 
   #count(at: number): void {
-    const ints = this.ints;
-    this.floats[LOCAL_CACHE_ALLOC] += ints[at + CURSOR] - ints[at + COUNTED];
-    ints[at + COUNTED] = ints[at + CURSOR];
+    const { floats } = this;
+    floats[LOCAL_CACHE_ALLOC] += floats[at + CURSOR] - floats[at + COUNTED];
+    floats[at + COUNTED] = floats[at + CURSOR];
   }
 
-  #drop(at: number): void {
-    const cls = at >> CLASS_SHIFT;
+  #drop(cls: number): void {
     this.#held[cls >> 5] &= ~(1 << (cls & 31));
-    for (let field = 0; field < 1 << CLASS_SHIFT; field++) this.ints[at + field] = 0;
+    this.ints[(cls << INTS_SHIFT) + SPAN] = EMPTY_SPAN;
+    this.ints[(cls << INTS_SHIFT) + CONTENTS] = CLEAN;
+    const at = cls << CLASS_SHIFT;
+    const { floats } = this;
+    floats[at + CURSOR] = 0;
+    floats[at + STOP] = 0;
+    floats[at + END] = 0;
+    floats[at + COUNTED] = 0;
   }
 
-  #nextRun(cls: number, span: number): boolean {
-    if (this.#nextBitmapRun(cls, span)) return true;
+  #nextRun(cls: number, span: number, pattern: number, codes: number): boolean {
+    if (this.#nextBitmapRun(cls, span, pattern, codes)) return true;
     const block = this.#freeLists.popChain(span);
     if (block < 0) return false;
-    this.#setRun(cls, block, block + 1, CHAINED);
+    this.#setRun(cls, block, block + 1, CHAINED, pattern, codes);
     return true;
   }
 
   /** Takes the first stretch of free bits, which may cross words. */
-  #nextBitmapRun(cls: number, span: number): boolean {
+  #nextBitmapRun(cls: number, span: number, pattern: number, codes: number): boolean {
     const ints = this.#spans.ints;
     const marks = this.#arena.bitmap.marks;
     const free = (ints[span + START] << MARK_SHIFT) + 1;
     const words = (ints[span + BLOCKS] + 31) >> 5;
     // Everything before the last run is taken already, so the search goes on where that ended.
     const at = cls << CLASS_SHIFT;
-    let word = (this.ints[at + END] / CLASS_TO_SIZE[cls]) >> 5;
+    let word = ((this.floats[at + END] - this.floats[at + BASE]) / CLASS_TO_SIZE[cls]) >> 5;
     while (word < words && marks[free + (word << 1)] === 0) word++;
     if (word >= words) return false;
 
@@ -238,29 +300,82 @@ export class Cache implements LocalCounts {
       end += ones;
     }
     ints[span + FREE_BLOCKS] -= end - first;
-    let contents = ints[span + FRESH] !== 0 ? CLEAN : USED;
-    if (contents === USED && cls <= LAST_BULK_CLASS) {
-      const size = CLASS_TO_SIZE[cls];
-      this.#arena.clear(ints[span + START] * PAGE_BYTES + first * size, (end - first) * size);
-      contents = CLEAN;
-    }
-    this.#setRun(cls, first, end, contents);
+    const contents = ints[span + FRESH] !== 0 ? CLEAN : this.#clearRun(cls, span, first, end);
+    this.#setRun(cls, first, end, contents, pattern, codes);
     return true;
   }
 
-  #setRun(cls: number, first: number, end: number, contents: number): void {
-    const at = cls << CLASS_SHIFT;
+  /** Clears the blocks of a run all at once, if that is worth it; returns what is in them then. */
+  #clearRun(cls: number, span: number, first: number, end: number): number {
     const size = CLASS_TO_SIZE[cls];
-    const cached = this.ints;
-    cached[at + CURSOR] = first * size;
-    cached[at + COUNTED] = first * size;
-    cached[at + END] = end * size;
-    cached[at + CONTENTS] = contents;
-    const { pointerBytes } = this.#arena.platform;
-    this.#arena.bitmap.clearTypes(
-      cached[at + TYPES],
-      (first * size) / pointerBytes,
-      ((end - first) * size) / pointerBytes,
+    const from = first * size;
+    const to = end * size;
+    const page = this.#spans.ints[span + START] * PAGE_BYTES;
+    if (cls <= LAST_LINK_CLASS) {
+      this.#arena.clear(page + from, to - from);
+      return CLEAN;
+    }
+    if (!this.#isKeeping || end - first < MIN_CLEARED_BLOCKS || CLASS_TO_PAGES[cls] > 1) {
+      return USED;
+    }
+    const { u8 } = this.#arena.memory;
+    this.#kept.set(u8.subarray(page + from, page + to), cls * PAGE_BYTES + from);
+    this.#arena.clear(page + from, to - from);
+    return CLEARED;
+  }
+
+  /**
+   * Somebody wants blocks as they are. Puts back what was in those that were cleared early; from now on
+   * every block is cleared when it is handed out.
+   */
+  clearNoMoreRuns(): void {
+    if (!this.#isKeeping) return;
+    this.#isKeeping = false;
+    for (let cls = 1; cls < NUM_SIZE_CLASSES; cls++) this.#putBack(cls);
+  }
+
+  /** Makes the rest of a run that was cleared hold what it held before. */
+  #putBack(cls: number): void {
+    const slot = cls << INTS_SHIFT;
+    if (this.ints[slot + CONTENTS] !== CLEARED) return;
+    const { first, count } = this.runBlocks(cls);
+    const size = CLASS_TO_SIZE[cls];
+    const kept = cls * PAGE_BYTES + first * size;
+    const { u8 } = this.#arena.memory;
+    u8.set(
+      this.#kept.subarray(kept, kept + count * size),
+      this.ints[slot + START_PAGE] * PAGE_BYTES + first * size,
+    );
+    this.ints[slot + CONTENTS] = USED;
+    this.setStop(cls);
+  }
+
+  #setRun(
+    cls: number,
+    first: number,
+    end: number,
+    contents: number,
+    pattern: number,
+    codes: number,
+  ): void {
+    const at = cls << CLASS_SHIFT;
+    const slot = cls << INTS_SHIFT;
+    const size = CLASS_TO_SIZE[cls];
+    const { floats, ints } = this;
+    const cursor = floats[at + BASE] + first * size;
+    floats[at + CURSOR] = cursor;
+    floats[at + COUNTED] = cursor;
+    floats[at + END] = floats[at + BASE] + end * size;
+    floats[at + BLOCK_BYTES] = size;
+    floats[at + PATTERN] = pattern;
+    ints[slot + CONTENTS] = contents;
+    const { bitmap, wordShift } = this.#arena;
+    bitmap.fillTypes(
+      ints[slot + TYPES],
+      (first * size) >> wordShift,
+      (end * size) >> wordShift,
+      codes,
+      size >> wordShift,
     );
   }
 

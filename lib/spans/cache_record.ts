@@ -2,53 +2,83 @@
  * What is in a thread's cache, by offset.
  *
  * ```
- *   ints, 8 a class, of which class 0 has none              floats, one a class
- *   +0 CURSOR      offset of the next block, bytes          +0 address of the span
- *   +1 END         where the run ends
- *   +2 BLOCK_BYTES                                          ints, where class 0 would be
- *   +3 CONTENTS    what the run's blocks hold               0 ATTENTION
- *   +4 TYPES       first int32 of the span's types          1 TINY_LEFT   bytes at the tiny block's end
- *   +5 COUNTED     up to where local bytes are counted      2 LOCAL_TINY_ALLOCS
- *   +6 SPAN
- *   +7 START_PAGE  of the span
+ *   floats, 8 a class                                       ints, 4 a class
+ *   +0 CURSOR       address of the next block               +0 SPAN
+ *   +1 STOP         where taking blocks at once ends        +1 START_PAGE  of the span
+ *   +2 BLOCK_BYTES                                          +2 TYPES       first int32 of the span's types
+ *   +3 PATTERN      whose types the run has already         +3 CONTENTS    what the run's blocks hold
+ *   +4 END          where the run ends
+ *   +5 BASE         address of the span
+ *   +6 COUNTED      up to where local bytes are counted
  * ```
  *
- * ATTENTION is what the allocator looks at before it returns: 0 in almost every call. Whatever wants to see
- * allocations sets a bit, so that heaps which do not ask for it pay for one test in all.
+ * Class 0 has neither span nor run; its places hold what there is one of:
+ *
+ * ```
+ *   floats  0 CURSOR and 1 STOP: 0 both, so that a request     ints  0 ATTENTION
+ *           for no bytes finds that run used up                      1 TINY   bytes used of the tiny block,
+ *           4 TINY_ADDRESS                                             and above them the objects that were
+ *           5 LOCAL_CACHE_ALLOC                                        added to it
+ *           6 LOCAL_TINY_ALLOCS
+ *           7 LOCAL_LOOKUPS
+ * ```
+ *
+ * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
+ * at. So STOP is END only where that is true: it is CURSOR, and every allocation takes the slow path, where
+ * blocks have to be cleared one by one, and everywhere as long as ATTENTION is not 0. Whatever wants to see
+ * allocations sets a bit there; heaps which do not ask for it pay nothing.
  *
  * @module
  */
 
 import { NUM_SIZE_CLASSES } from "./size_classes.ts";
 
-export const CURSOR = 0;
-export const END = 1;
-export const BLOCK_BYTES = 2;
-export const CONTENTS = 3;
-export const TYPES = 4;
-export const COUNTED = 5;
-export const SPAN = 6;
-export const START_PAGE = 7;
-/** log2 of the int32 that a class has in a cache. */
+/** log2 of the float64 that a class has in a cache: a cache line. */
 export const CLASS_SHIFT = 3;
+export const CURSOR = 0;
+export const STOP = 1;
+export const BLOCK_BYTES = 2;
+export const PATTERN = 3;
+export const END = 4;
+export const BASE = 5;
+export const COUNTED = 6;
+/** float64 in a cache. */
+export const FLOATS_LENGTH = NUM_SIZE_CLASSES << CLASS_SHIFT;
+
+/** In the floats, in the place of class 0. */
+export const TINY_ADDRESS = 4;
+export const LOCAL_CACHE_ALLOC = 5;
+export const LOCAL_TINY_ALLOCS = 6;
+export const LOCAL_LOOKUPS = 7;
+
+/** log2 of the int32 that a class has in a cache. */
+export const INTS_SHIFT = 2;
+export const SPAN = 0;
+export const START_PAGE = 1;
+export const TYPES = 2;
+export const CONTENTS = 3;
+/** int32 in a cache. */
+export const INTS_LENGTH = NUM_SIZE_CLASSES << INTS_SHIFT;
 
 /** In the ints, in the place of class 0. */
 export const ATTENTION = 0;
-export const TINY_LEFT = 1;
-export const LOCAL_TINY_ALLOCS = 2;
+export const TINY = 1;
+/** Where the objects begin in TINY, behind the bytes. */
+export const TINY_SHIFT = 5;
+export const TINY_USED_MASK = (1 << TINY_SHIFT) - 1;
+export const TINY_ONE_OBJECT = 1 << TINY_SHIFT;
+
+/** PATTERN: the run's blocks are dead, as objects without pointers are. */
+export const DEAD_PATTERN = 0;
 
 /** CONTENTS: the run's blocks hold zeroes. */
 export const CLEAN = 0;
+/** CONTENTS: they hold zeroes since they were cleared for this run, and what they held is kept. */
+export const CLEARED = 1;
 /** CONTENTS: they hold what their last owners left there. */
-export const USED = 1;
+export const USED = 2;
 /** CONTENTS: the one block there is comes from a chain, and holds what Go's would. */
-export const CHAINED = 2;
+export const CHAINED = 3;
 
-/** In the floats, behind one for each class. */
-export const TINY_ADDRESS = NUM_SIZE_CLASSES;
-export const LOCAL_CACHE_ALLOC = NUM_SIZE_CLASSES + 1;
-export const LOCAL_LOOKUPS = NUM_SIZE_CLASSES + 2;
 /** int32 with a bit a class. */
 export const CLASS_WORDS = Math.ceil(NUM_SIZE_CLASSES / 32);
-/** float64 in a cache. */
-export const FLOATS_LENGTH = NUM_SIZE_CLASSES + 3;

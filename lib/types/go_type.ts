@@ -166,6 +166,11 @@ export class GoType {
   declare readonly pointerFree: boolean;
   /** The codes of all words as an int32, word 0 lowest; 0 if there are over 16 words or no pointers. */
   declare readonly typeBits: number;
+  /**
+   * The number of these `typeBits` among all that types of any table have; -1 if there are none. The types of a
+   * stretch of blocks are written at once, and this says what has been written.
+   */
+  declare readonly pattern: number;
   /** The codes of one period of words, 16 to an int32, zero behind them; empty if `pointerFree`. */
   declare readonly mask: Int32Array;
   /** Words in a period: word w of a value has the code of word w % maskWords; 0 if `pointerFree`. */
@@ -190,7 +195,7 @@ export class GoType {
   declare readonly methods: readonly GoMethod[];
 
   /** Called by type tables only. */
-  constructor(owner: object, address: Pointer, name: string, shape: Shape) {
+  constructor(owner: object, address: Pointer, name: string, pattern: number, shape: Shape) {
     this.owner = owner;
     this.address = address;
     this.name = name;
@@ -202,6 +207,7 @@ export class GoType {
     this.words = shape.words;
     this.pointerFree = shape.pointerFree;
     this.typeBits = shape.typeBits;
+    this.pattern = pattern;
     this.mask = shape.mask;
     this.maskWords = shape.maskWords;
     this.directIface = shape.directIface;

@@ -127,6 +127,8 @@ export class TypeTable {
   readonly #platform: Platform;
   readonly #allocateAddress: (bytes: number) => Pointer;
   readonly #unnamed = new Map<string, GoType>();
+  static #patternsMade = 0;
+  readonly #patterns = new Map<number, number>();
   readonly #pointerLayout: Layout;
   readonly #sliceLayout: Layout;
   readonly #interfaceLayout: Layout;
@@ -382,7 +384,18 @@ export class TypeTable {
   #make(name: string, parts: Parts): GoType {
     const address = this.#allocateAddress(8 * this.#platform.pointerBytes + 8);
     requireInteger("address / 8", address / 8, 1);
-    return new GoType(this, address, name, { ...NO_PARTS, ...parts });
+    const shape = { ...NO_PARTS, ...parts };
+    return new GoType(this, address, name, this.#patternOf(shape.typeBits), shape);
+  }
+
+  #patternOf(typeBits: number): number {
+    if (typeBits === 0) return -1;
+    let pattern = this.#patterns.get(typeBits);
+    if (pattern === undefined) {
+      pattern = ++TypeTable.#patternsMade;
+      this.#patterns.set(typeBits, pattern);
+    }
+    return pattern;
   }
 
   #require(argument: string, type: GoType): void {
