@@ -126,7 +126,7 @@ export class Sweep implements Sweeper {
     const { ints, sweep } = this.#spans;
     const generation = sweep[HEAP_SWEEPGEN];
     for (;;) {
-      const position = Atomics.add(sweep, SWEEP_POSITION, 1);
+      const position = sweep[SWEEP_POSITION]++;
       if (position >= sweep[SWEEP_RECORDS]) {
         sweep[SWEEP_DONE] = 1;
         return -1;
@@ -194,7 +194,7 @@ export class Sweep implements Sweeper {
     }
     if (freed === 0) {
       for (let at = first; at < end; at += 2) marks[at] = 0;
-      Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN]);
+      ints[span + SWEEPGEN] = sweep[HEAP_SWEEPGEN];
       return false;
     }
     if (this.hooks.freed !== null) this.#traceDead(span, this.hooks.freed);
@@ -224,7 +224,7 @@ export class Sweep implements Sweeper {
     const isMarked = marks[at] !== 0;
     marks[at] = 0;
     // Before the span goes back: whoever takes it next must not find it unswept.
-    Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN]);
+    ints[span + SWEEPGEN] = sweep[HEAP_SWEEPGEN];
     if (isMarked) return false;
 
     const bytes = ints[span + PAGES] * PAGE_BYTES;

@@ -90,7 +90,7 @@ export class CentralLists {
     const ints = spans.ints;
     const generation = spans.sweep[HEAP_SWEEPGEN];
     if (preserve) {
-      Atomics.store(ints, span + SWEEPGEN, generation);
+      ints[span + SWEEPGEN] = generation;
       return false;
     }
     this.#lock.lock();
@@ -99,7 +99,7 @@ export class CentralLists {
       spans.insert(nonemptyList(ints[span + CLASS]), span);
     }
     // Only now may another thread take the span: it must not find it in the wrong list.
-    Atomics.store(ints, span + SWEEPGEN, generation);
+    ints[span + SWEEPGEN] = generation;
     const allFree = ints[span + FREE_BLOCKS] === ints[span + BLOCKS];
     if (allFree) spans.remove(span);
     this.#lock.unlock();

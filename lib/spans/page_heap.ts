@@ -433,8 +433,12 @@ export class PageHeap {
   /** Claims a span that has to be swept in this generation; only one thread gets it. */
   claim(span: number, generation: number): boolean {
     const ints = this.#spans.ints;
-    return ints[span + SWEEPGEN] === generation - 2 &&
-      Atomics.compareExchange(ints, span + SWEEPGEN, generation - 2, generation - 1) ===
+    if (ints[span + SWEEPGEN] !== generation - 2) return false;
+    if (this.lock.isShared) {
+      return Atomics.compareExchange(ints, span + SWEEPGEN, generation - 2, generation - 1) ===
         generation - 2;
+    }
+    ints[span + SWEEPGEN] = generation - 1;
+    return true;
   }
 }
