@@ -58,6 +58,7 @@ const {
   DEAD_PATTERN,
   END,
   INTS_SHIFT,
+  NO_PATTERN,
   PATTERN,
   START_PAGE,
   STOP,
@@ -157,40 +158,41 @@ export class Malloc {
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    let pattern = DEAD_PATTERN;
+    let pattern = NO_PATTERN;
     if (flags === FlagNoScan) {
       if (size < TINY_BYTES) return +this.#tiny(size, flags);
+      pattern = DEAD_PATTERN;
     } else if (flags === 0 && type?.size === size) {
       pattern = type?.pattern;
-    } else {
-      return +this.#unusual(size, type, flags);
     }
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return +this.#large(size, type, flags);
-    const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
-    const runs = this.#runs;
-    const p = runs[at];
-    if (p === runs[at + STOP] || runs[at + PATTERN] !== pattern) {
-      return +this.#small(size, type, flags);
+    if (size >>> 0 === size && size <= MAX_SMALL_BYTES) {
+      const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+      const runs = this.#runs;
+      const p = runs[at];
+      if (p !== runs[at + STOP] && runs[at + PATTERN] === pattern) {
+        runs[at] = p + runs[at + BLOCK_BYTES];
+        return p;
+      }
     }
-    runs[at] = p + runs[at + BLOCK_BYTES];
-    return p;
+    return +this.#slowly(size, type, flags);
   }
 
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
     const size = type?.size;
-    if (!(size <= MAX_SMALL_BYTES)) return +this.#newUnusual(type);
-    const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
-    const runs = this.#runs;
-    const p = runs[at];
-    if (p === runs[at + STOP] || runs[at + PATTERN] !== type.pattern) {
-      return +this.#newUnusual(type);
+    if (size <= MAX_SMALL_BYTES) {
+      const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+      const runs = this.#runs;
+      const p = runs[at];
+      if (p !== runs[at + STOP] && runs[at + PATTERN] === type.pattern) {
+        runs[at] = p + runs[at + BLOCK_BYTES];
+        return p;
+      }
     }
-    runs[at] = p + runs[at + BLOCK_BYTES];
-    return p;
+    return +this.#newSlowly(type);
   }
 
-  #newUnusual(type: GoType): Pointer {
+  #newSlowly(type: GoType): Pointer {
     if (type?.owner !== this.#typeOwner) return foreignType(type);
     return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
@@ -208,44 +210,41 @@ export class Malloc {
   }
 
   #newTiny(size: number, flags: number): Pointer {
-    if (size >>> 0 !== size || size === 0) return +this.#large(size, null, flags);
     const runs = this.#runs;
     const p = runs[TINY_RUN];
-    if (p === runs[TINY_RUN + STOP] || runs[TINY_RUN + PATTERN] !== DEAD_PATTERN) {
-      return +this.#newTinySlowly(size, flags);
-    }
+    const mayTake = p !== runs[TINY_RUN + STOP] && runs[TINY_RUN + PATTERN] === DEAD_PATTERN;
+    if (!mayTake || size >>> 0 !== size || size === 0) return +this.#newTinySlowly(size, flags);
     runs[TINY_RUN] = p + TINY_BYTES;
-    this.#startTiny(p, size);
+    const ints = this.#ints;
+    const tiny = ints[TINY];
+    // The block with more room left is the one to go on with.
+    if (size < (tiny & TINY_USED_MASK)) {
+      runs[TINY_ADDRESS] = p;
+      ints[TINY] = (tiny & ~TINY_USED_MASK) + size;
+    }
     return p;
   }
 
   #newTinySlowly(size: number, flags: number): Pointer {
+    if (size >>> 0 !== size || size === 0) return +this.#large(size, null, flags);
     const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, 0);
-    this.#startTiny(p, size);
+    if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
-  /** The block with more room left is the one to go on with. */
-  #startTiny(p: Pointer, size: number): void {
-    if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
-  }
-
-  /** Any combination of flags, types that are not as large as the object, and what is wrong with them. */
-  #unusual(size: number, type: GoType | null, flags: number): Pointer {
+  /** Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. */
+  #slowly(size: number, type: GoType | null, flags: number): Pointer {
     if ((flags & ALL_FLAGS) !== flags) {
       badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
     }
-    if ((flags & FlagNoScan) === 0 && type === null) throw new GoThrow("malloc missing type");
-    if ((flags & FlagNoScan) !== 0 && size < TINY_BYTES) return +this.#tiny(size, flags);
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES) return +this.#large(size, type, flags);
-    return +this.#small(size, type, flags);
-  }
-
-  /** A small object whose block is not there to be taken at once, or not with its types. */
-  #small(size: number, type: GoType | null, flags: number): Pointer {
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (size === 0 || (!isNoScan && type?.owner !== this.#typeOwner)) {
+    if (!isNoScan && type?.owner !== this.#typeOwner) {
+      if (type === null) throw new GoThrow("malloc missing type");
+      return foreignType(type);
+    }
+    if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
+    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return +this.#large(size, type, flags);
     }
     const p = this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
@@ -281,7 +280,6 @@ export class Malloc {
   /** Everything that is not a small object: large ones, empty ones, and sizes that are none. */
   #large(size: number, type: GoType | null, flags: number): Pointer {
     this.hooks.requireOpen();
-    if ((flags & FlagNoScan) === 0 && type?.owner !== this.#typeOwner) return foreignType(type);
     requireInteger("size", size, 0);
     if (size === 0) return this.#zeroBase;
     const pages = Math.ceil(size / PAGE_BYTES);
@@ -399,6 +397,6 @@ export class Malloc {
   }
 }
 
-function foreignType(type: GoType | null): never {
+function foreignType(type: GoType): never {
   return badArgument("type", type?.string ?? type, "a type of this heap's types");
 }

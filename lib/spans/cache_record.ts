@@ -70,6 +70,8 @@ export const TINY_ONE_OBJECT = 1 << TINY_SHIFT;
 
 /** PATTERN: the run's blocks are dead, as objects without pointers are. */
 export const DEAD_PATTERN = 0;
+/** What no run has. */
+export const NO_PATTERN = -1;
 
 /** CONTENTS: the run's blocks hold zeroes. */
 export const CLEAN = 0;
