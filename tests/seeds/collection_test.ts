@@ -1,0 +1,128 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type Eface, GoHeap, GoThrow, type Pointer } from "../../mod.ts";
+
+const OPTIONS = { platform: "linux/amd64" } as const;
+
+/** What every span in use still owes to the sweep. */
+function sweepDebts(heap: GoHeap): number[] {
+  return heap.snapshot().spans.flatMap((span) =>
+    span.state === "inuse" ? [span.sweepgen_delta] : []
+  );
+}
+
+Deno.test("GC sweeps everything at once, gogc(1) leaves it for later", () => {
+  using heap = new GoHeap(OPTIONS);
+  const kept = [100, 1000, 10000, 100000].map((size) => heap.ref(heap.rawmem(size)));
+  heap.gogc(1);
+  assertEquals(sweepDebts(heap), [-2, -2, -2, -2]);
+  heap.GC();
+  assertEquals(sweepDebts(heap), [0, 0, 0, 0]);
+  heap.verify();
+  assert(kept.every(({ pointer }) => heap.findObject(pointer)?.base === pointer));
+});
+
+Deno.test("who is in a collection cannot start another", () => {
+  let depth = 0;
+  let deepest = 0;
+  using heap: GoHeap = new GoHeap({
+    ...OPTIONS,
+    debug: "gctrace=1",
+    trace: () => {
+      deepest = Math.max(deepest, ++depth);
+      if (depth < 5) heap.GC();
+      depth--;
+    },
+  });
+  heap.rawmem(100);
+  heap.GC();
+  assertEquals([deepest, heap.ReadMemStats().NumGC], [1, 1]);
+  heap.verify();
+});
+
+Deno.test("an unsafe.Pointer is not a pointer type: SetFinalizer refuses it", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  assertThrows(
+    () => heap.SetFinalizer({ type: types.unsafePointer, data: heap.rawmem(64) }, null),
+    GoThrow,
+    "runtime.SetFinalizer: first argument is unsafe.Pointer, not pointer",
+  );
+});
+
+Deno.test("an interface parameter gets the pointer with its type, if it has methods too", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const method = types.func([], []);
+  const object = types.named("main.T", types.struct("", { p: types.unsafePointer }), {
+    pointerMethods: { M: method },
+  });
+  const type = types.pointer(object);
+  const seen: [unknown, unknown][] = [];
+  const expected: Pointer[] = [];
+  for (const parameter of [types.interface({}), types.interface({ M: method })]) {
+    const p = heap.newobject(object);
+    expected.push(p);
+    heap.SetFinalizer({ type, data: p }, {
+      type: types.func([parameter], []),
+      data: (value: Eface) => seen.push([value.type, value.data]),
+    });
+  }
+  heap.GC();
+  assertEquals(heap.runFinalizers(), 2);
+  assertEquals(seen, expected.map((p) => [type, p]));
+});
+
+Deno.test("the queue forgets an object once its finalizer was called", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.uint64);
+  for (let i = 0; i < 5; i++) {
+    heap.SetFinalizer({ type, data: heap.newarray(types.uint64, 4) }, {
+      type: types.func([type], []),
+      data: () => {},
+    });
+  }
+  const objects = () => {
+    heap.GC();
+    return heap.ReadMemStats().HeapObjects;
+  };
+  assertEquals([objects(), objects()], [5, 5], "before they were called");
+  heap.runFinalizers();
+  assertEquals(objects(), 0);
+});
+
+Deno.test("emptied blocks of the finalizer queue are used again", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.uint64);
+  const round = () => {
+    for (let i = 0; i < 1000; i++) {
+      heap.SetFinalizer({ type, data: heap.newarray(types.uint64, 4) }, {
+        type: types.func([type], []),
+        data: () => {},
+      });
+    }
+    heap.GC();
+    assertEquals(heap.runFinalizers(), 1000);
+    return heap.ReadMemStats().GCSys;
+  };
+  round();
+  const before = round();
+  for (let i = 0; i < 5; i++) assertEquals(round(), before);
+});
+
+Deno.test("a finalizer of nil is called in vain, and the others are called all the same", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.uint64);
+  let called = 0;
+  for (const data of [0, () => called++]) {
+    const object = { type, data: heap.newarray(types.uint64, 4) };
+    heap.SetFinalizer(object, { type: types.func([type], []), data });
+  }
+  heap.GC();
+  const { errors } = assertThrows(() => heap.runFinalizers(), AggregateError);
+  assertEquals([called, errors.length], [1, 1]);
+  assert(errors[0] instanceof GoThrow);
+  heap.verify();
+});
