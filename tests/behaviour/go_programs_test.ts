@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Eface, GoHeap, GoPanic, type GoType, type Pointer } from "../../mod.ts";
+import { GoHeap, GoPanic, type GoType, type Pointer } from "../../mod.ts";
 import { Watch } from "./watch.ts";
 
 // What small programs of Go's own tests say of the heap, with explicit roots in place of a stack.
@@ -355,16 +355,4 @@ Deno.test("a map that grows while it is walked and collected loses nothing and d
   heap.verify();
   heap.GC();
   assert(heap.ReadMemStats().HeapObjects <= 302, "boxes and two tables are all there is");
-});
-
-Deno.test("a value in an interface outlives the variable that it came from", () => {
-  using heap = new GoHeap(OPTIONS);
-  const watch = new Watch(heap);
-  const box = heap.global(heap.types.interface({}));
-  const value: Eface = { type: heap.types.int, data: watch.object(1) };
-  heap.storePointer(box, value.type.address);
-  heap.storePointer(box + WORD, value.data as Pointer);
-  assertEquals(watch.collect(), []);
-  heap.storePointer(box + WORD, 0);
-  assertEquals(watch.collect(), [1]);
 });

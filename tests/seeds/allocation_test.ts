@@ -9,6 +9,7 @@ import {
   GoPanic,
   GoThrow,
   type Pointer,
+  SharedAddressSpace,
 } from "../../mod.ts";
 import { Bitmap, BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
 import { roundupsize } from "../../lib/spans/size_classes.ts";
@@ -150,4 +151,67 @@ Deno.test("the arena ends with its reservation: what does not fit is refused, an
   heap.GC();
   heap.verify();
   assertEquals(heap.ReadMemStats().HeapObjects, 0);
+});
+
+/** The address of the first object on a platform, and how it comes about. */
+const FIRST_OBJECTS: Record<string, [base: Pointer, spansBytes: number, bitmapBytes: number]> = {
+  "linux/amd64": [0xc0 * 2 ** 32, 2 ** 27, 2 ** 33],
+  "darwin/amd64": [0xc0 * 2 ** 32, 2 ** 27, 2 ** 33],
+  "windows/amd64": [0xc0 * 2 ** 32, 2 ** 25, 2 ** 31],
+  "linux/arm64": [0x40 * 2 ** 32, 2 ** 27, 2 ** 33],
+};
+
+for (const [platform, [base, spansBytes, bitmapBytes]] of Object.entries(FIRST_OBJECTS)) {
+  Deno.test(`the arena lies behind span table and bitmap, at the first heap base (${platform})`, () => {
+    using heap = new GoHeap({ platform });
+    assertEquals(heap.rawmem(100), base + spansBytes + bitmapBytes);
+  });
+}
+
+Deno.test("a heap base that is taken in part is passed over, and the next is tried", () => {
+  const base = (i: number) => i * 2 ** 40 + 0xc0 * 2 ** 32;
+  const taken: [Pointer, number][] = [
+    [base(0), 4096],
+    [base(1) + 2 ** 37, 1],
+    // The last byte of what the third would be.
+    [base(2) + 2 ** 27 + 2 ** 33 + 2 ** 37 + PAGE - 1, 1],
+    // The first behind the fourth.
+    [base(3) + 2 ** 27 + 2 ** 33 + 2 ** 37 + PAGE, 1],
+  ];
+  using heap = new GoHeap({ ...OPTIONS, addressSpace: new SharedAddressSpace({ taken }) });
+  assertEquals(heap.rawmem(100), base(3) + 2 ** 27 + 2 ** 33);
+});
+
+Deno.test("an allocation with FlagNoInvokeGC leaves a due collection to the next one", () => {
+  using heap = new GoHeap({ ...OPTIONS, collect: "malloc", minHeapBytes: 2 ** 20 });
+  const flags = FlagNoScan | FlagNoInvokeGC;
+  for (let i = 0; i < 100; i++) heap.mallocgc(100_000, null, flags);
+  assertEquals(heap.ReadMemStats().NumGC, 0);
+  heap.mallocgc(8, null, FlagNoScan);
+  assertEquals(heap.ReadMemStats().NumGC, 1);
+});
+
+Deno.test("persistent memory that cannot be had is refused, in a chunk or alone, and the heap goes on", () => {
+  using heap = new GoHeap({ ...OPTIONS, limitBytes: 2 ** 24 });
+  const refused = (size: number) =>
+    assertThrows(
+      () => heap.persistentalloc(size, 8, "buckhash_sys"),
+      GoThrow,
+      "runtime: cannot allocate memory",
+    );
+  const before = heap.ReadMemStats();
+  refused(2 ** 25);
+  assertEquals(heap.ReadMemStats().Sys, before.Sys);
+  assertThrows(
+    () => {
+      for (let i = 0; i < 1000; i++) heap.persistentalloc(MAX_BLOCK - 8, 8, "buckhash_sys");
+    },
+    GoThrow,
+    "runtime: cannot allocate memory",
+  );
+  refused(MAX_BLOCK - 8);
+  heap.verify();
+  heap.GC();
+  heap.verify();
+  assertEquals(heap.ReadMemStats().NumGC, 1);
 });
