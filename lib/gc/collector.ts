@@ -179,6 +179,7 @@ export class Collector implements TurnWork {
   /** The heap is gone: nothing runs by itself any more. */
   stop(): void {
     this.#turn.cancel();
+    this.#queue.clear();
   }
 
   #collect(startNs: number, eager: boolean): void {

@@ -91,7 +91,33 @@ export class FinalizerQueue {
     this.onQueued();
   }
 
-  /** Takes the next finalizer out of the queue; null if there is none. */
+  /** Forgets everything: the heap is gone. */
+  clear(): void {
+    this.#queue = 0;
+    this.#running = 0;
+    this.#cache = 0;
+    this.#all = 0;
+  }
+
+  /** Forgets the finalizer that was taken last: its function has returned. */
+  release(): void {
+    this.#lock.lock();
+    try {
+      const block = this.#running;
+      // A finalizer may dispose of the heap.
+      if (block === 0) return;
+      const entry = ENTRIES + this.#nextEntry * ENTRY_UNITS;
+      for (let unit = 0; unit < ENTRY_UNITS; unit++) this.#set(block, entry + unit, 0);
+      if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
+    } finally {
+      this.#lock.unlock();
+    }
+  }
+
+  /**
+   * Takes the next finalizer, which stays in the queue, and its object alive, until it is released; null if
+   * there is none.
+   */
   take(): QueuedFinalizer | null {
     this.#lock.lock();
     try {
@@ -103,13 +129,10 @@ export class FinalizerQueue {
       if (this.#running === 0) return null;
       const block = this.#running;
       const entry = ENTRIES + this.#nextEntry * ENTRY_UNITS;
-      const taken = {
+      return {
         data: this.#get(block, entry + DATA) - 1,
         argument: this.#get(block, entry + ARGUMENT),
       };
-      for (let unit = 0; unit < ENTRY_UNITS; unit++) this.#set(block, entry + unit, 0);
-      if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
-      return taken;
     } finally {
       this.#lock.unlock();
     }

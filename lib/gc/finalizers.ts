@@ -153,7 +153,6 @@ export class Finalizers {
     const next = this.#queue.take();
     if (next === null) return false;
     const { fn, parameter, object } = this.#records[next.data]!;
-    this.#freeRecord(next.data);
     const isPointer = parameter.kind === Kind.Ptr;
     this.#isRunning = true;
     try {
@@ -164,6 +163,8 @@ export class Finalizers {
     } catch (error) {
       onError(error);
     } finally {
+      this.#queue.release();
+      this.#freeRecord(next.data);
       this.#isRunning = false;
     }
     return true;

@@ -72,23 +72,38 @@ Deno.test("an interface parameter gets the pointer with its type, if it has meth
   assertEquals(seen, expected.map((p) => [type, p]));
 });
 
-Deno.test("the queue forgets an object once its finalizer was called", () => {
+Deno.test("the queue keeps an object while its finalizer is called, and forgets it then", () => {
   using heap = new GoHeap(OPTIONS);
   const { types } = heap;
-  const type = types.pointer(types.uint64);
-  for (let i = 0; i < 5; i++) {
-    heap.SetFinalizer({ type, data: heap.newarray(types.uint64, 4) }, {
+  const holder = types.struct("", { text: types.pointer(types.uint8) });
+  const type = types.pointer(holder);
+  const OBJECTS = 5;
+  const left: number[] = [];
+  const read: number[] = [];
+  for (let i = 0; i < OBJECTS; i++) {
+    const object = heap.newobject(holder);
+    const text = heap.newarray(types.uint8, 100);
+    heap.storePointer(object, text);
+    heap.storeUint8(text, i);
+    heap.SetFinalizer({ type, data: object }, {
       type: types.func([type], []),
-      data: () => {},
+      data: (argument: Pointer) => {
+        for (let round = 0; round < 2; round++) heap.GC();
+        // What came before is gone; this object, and the text that it refers to, is not.
+        left.push(heap.ReadMemStats().HeapObjects);
+        for (let j = 0; j < 100; j++) heap.rawmem(100);
+        read.push(heap.loadUint8(heap.loadPointer(argument)));
+      },
     });
   }
-  const objects = () => {
-    heap.GC();
-    return heap.ReadMemStats().HeapObjects;
-  };
-  assertEquals([objects(), objects()], [5, 5], "before they were called");
-  heap.runFinalizers();
-  assertEquals(objects(), 0);
+  for (let round = 0; round < 2; round++) heap.GC();
+  assertEquals(heap.ReadMemStats().HeapObjects, 2 * OBJECTS);
+  assertEquals(heap.runFinalizers(), OBJECTS);
+  assertEquals(left, [10, 8, 6, 4, 2]);
+  assertEquals(read, [0, 1, 2, 3, 4]);
+  heap.GC();
+  assertEquals(heap.ReadMemStats().HeapObjects, 0);
+  heap.verify();
 });
 
 Deno.test("emptied blocks of the finalizer queue are used again", () => {
@@ -125,4 +140,22 @@ Deno.test("a finalizer of nil is called in vain, and the others are called all t
   assertEquals([called, errors.length], [1, 1]);
   assert(errors[0] instanceof GoThrow);
   heap.verify();
+});
+
+Deno.test("a finalizer may dispose of the heap: no other is called", () => {
+  const heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.uint64);
+  let called = 0;
+  for (let i = 0; i < 3; i++) {
+    heap.SetFinalizer({ type, data: heap.newarray(types.uint64, 4) }, {
+      type: types.func([type], []),
+      data: () => {
+        called++;
+        heap[Symbol.dispose]();
+      },
+    });
+  }
+  heap.GC();
+  assertEquals([heap.runFinalizers(), called], [1, 1]);
 });
