@@ -232,3 +232,30 @@ Deno.test("an object without pointers has nothing but dead words, where pointers
     assertEquals(codes(heap, noscan(heap, size)), "-".repeat(size / 8), `${size} bytes`);
   }
 });
+
+Deno.test("objects of different types side by side have each its own codes", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const pointers = types.struct("", { p: types.array(types.unsafePointer, 4) });
+  const makers: [make: () => Pointer, codes: string][] = [
+    [() => heap.newobject(pointers), "pppp"],
+    [() => heap.newarray(pairType(heap), 2), "spsp"],
+    [() => heap.newobject(oddType(heap)), "sps-"],
+    [() => noscan(heap, 32), "----"],
+    [() => heap.mallocgc(28, types.unsafePointer, 0), "pppp"],
+    [() => heap.rawmem(32), "----"],
+    [() => heap.newarray(types.unsafePointer, 3), "ppp-"],
+  ];
+  for (let round = 0; round < 2; round++) {
+    const made: [Pointer, string][] = [];
+    // Each follows each of the others.
+    for (const [first, expected] of makers) {
+      for (const [second, expectedToo] of makers) {
+        made.push([first(), expected], [second(), expectedToo]);
+      }
+    }
+    assertEquals(made.map(([p]) => codes(heap, p)), made.map(([, expected]) => expected));
+    heap.GC();
+    heap.verify();
+  }
+});
