@@ -24,7 +24,7 @@ export interface Place {
   readonly names: readonly string[];
 }
 
-/** The first directory above this one. */
+/** Where the project lies. */
 export const ROOT = new URL("../../", import.meta.url);
 
 const HEADER = "| Seed | What | Here | Test |";
