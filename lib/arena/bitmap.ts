@@ -23,8 +23,8 @@
  * - a free bit is 1 if and only if the block is in the bitmap part of its span's free list
  *   (see spans/free_list.ts), and no bit is set behind the last block;
  * - in an allocated block the types run up to the first dead word, and all behind it are dead: dead in
- *   word 0 means that the block has no pointers. Types of free blocks are stale until they are handed
- *   out; {@linkcode clearTypes} wipes them then, a run of blocks at a time.
+ *   word 0 means that the block has no pointers. Types of free blocks are stale; {@linkcode fillTypes} writes
+ *   those of a run of blocks at a time, before the first of them is handed out.
  *
  * @module
  */

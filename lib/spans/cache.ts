@@ -10,8 +10,8 @@
  *                              CURSOR        END           next run
  * ```
  *
- * While a run is in the cache its free bits are 0 and its types are dead. What a cache holds goes back when
- * a collection begins and when statistics are read.
+ * While a run is in the cache its free bits are 0, and its types are those of its PATTERN all over: the blocks
+ * that are not handed out yet look like objects, so a cache gives back what it holds before anything is marked.
  *
  * @module
  */
