@@ -332,12 +332,16 @@ export class Malloc {
     return this.mallocgc(size, null, FlagNoScan | FlagNoZero);
   }
 
-  /** Gives the cache a new run, with the types of whoever asks for it in all its blocks. */
+  /**
+   * Gives the cache a new run, with the types of whoever asks for it in all its blocks. While somebody looks at
+   * allocations it may be a marking in slices, to which a block that is not handed out must not look like an
+   * object: such a run is dead.
+   */
   #refill(cls: number, size: number, type: GoType | null): void {
     this.hooks.requireOpen();
-    const hasPattern = type !== null && type.size === size && type.typeBits !== 0;
-    const pattern = hasPattern ? type.pattern : DEAD_PATTERN;
-    if (!this.#cache.refill(cls, pattern, hasPattern ? type.typeBits : 0)) {
+    const isAhead = this.#ints[ATTENTION] === 0 && hasPattern(type, size);
+    const pattern = isAhead ? type.pattern : DEAD_PATTERN;
+    if (!this.#cache.refill(cls, pattern, isAhead ? type.typeBits : 0)) {
       this.#outOfMemory(CLASS_TO_PAGES[cls]);
     }
     this.#pacer.look();
@@ -366,17 +370,15 @@ export class Malloc {
 
   /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */
   #setTypes(cls: number, offset: number, size: number, type: GoType | null): void {
-    const hasPattern = type !== null && type.size === size && type.typeBits !== 0;
-    const pattern = hasPattern ? type.pattern : DEAD_PATTERN;
-    const written = this.#runs[(cls << CLASS_SHIFT) + PATTERN];
-    if (written === pattern && (type === null || hasPattern)) return;
     const { bitmap, wordShift } = this.#arena;
+    const written = this.#runs[(cls << CLASS_SHIFT) + PATTERN];
+    if (hasPattern(type, size) && type.pattern === written) return;
     const base = this.#ints[(cls << INTS_SHIFT) + TYPES];
     const word = offset >> wordShift;
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }
-    if (hasPattern) bitmap.addTypes(base, word, type.typeBits);
+    if (hasPattern(type, size)) bitmap.addTypes(base, word, type.typeBits);
     else if (type !== null) this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
   }
 
@@ -395,6 +397,11 @@ export class Malloc {
       : 2 * Math.ceil(size / (2 * pointerBytes));
     bitmap.writeMask(base, word, words, type.mask, type.maskWords);
   }
+}
+
+/** Whether the types of an object of `size` bytes are one value of `type`, of 16 words or less. */
+function hasPattern(type: GoType | null, size: number): type is GoType {
+  return type !== null && type.size === size && type.typeBits !== 0;
 }
 
 function foreignType(type: GoType): never {
