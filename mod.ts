@@ -43,6 +43,8 @@ export {
 } from "./lib/platform/address_space.ts";
 export type { Platform, Pointer } from "./lib/platform/platform.ts";
 export { type GoField, type GoMethod, GoType, Kind } from "./lib/types/go_type.ts";
+export type { Itab } from "./lib/types/itab.ts";
+export { PointerMap } from "./lib/types/pointer_map.ts";
 export {
   type Fields,
   type Methods,

@@ -118,7 +118,11 @@ export class GoHeap {
     const image = new ProgramImage(this.#space);
     const persistent = new PersistentMemory(this.#space, stats);
     new FixAlloc(GO_CACHE_BYTES, persistent, MCACHE_SYS).alloc();
-    this.types = new TypeTable(this.platform, (bytes) => image.typeAddress(bytes));
+    this.types = new TypeTable(
+      this.platform,
+      (bytes) => image.typeAddress(bytes),
+      checked.debug.get("maxgcmask"),
+    );
 
     const spans = new SpanTable(this.platform, persistent);
     const freeLists = new FreeLists(arena, spans);

@@ -395,7 +395,7 @@ export class Malloc {
     const words = size % pointerBytes === 0
       ? size / pointerBytes
       : 2 * Math.ceil(size / (2 * pointerBytes));
-    bitmap.writeMask(base, word, words, type.mask, type.maskWords);
+    type.pointers.write(bitmap.types, base, word, words);
   }
 }
 

@@ -150,24 +150,4 @@ export class Bitmap {
       if (carried !== 0) this.types[at + 1] |= carried;
     }
   }
-
-  /**
-   * Writes a mask over `words` dead words, from word `word` on, counted from `base`. The mask is one period
-   * of `maskWords` words, 16 codes an int32, and is repeated as often as it takes.
-   */
-  writeMask(base: number, word: number, words: number, mask: Int32Array, maskWords: number): void {
-    let from = 0;
-    for (let done = 0; done < words;) {
-      const codes = Math.min(WORDS_PER_INT - (from & 15), maskWords - from, words - done);
-      const chunk = mask[from >>> 4] >>> ((from & 15) << 1);
-      this.addTypes(
-        base,
-        word + done,
-        codes === WORDS_PER_INT ? chunk : chunk & ~(-1 << (codes << 1)),
-      );
-      done += codes;
-      from += codes;
-      if (from === maskWords) from = 0;
-    }
-  }
 }

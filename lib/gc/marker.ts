@@ -48,11 +48,10 @@ import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
-import { wordCode } from "../types/layout.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
-const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
+const { MARK_SHIFT } = bitmapPlanes;
 const { GC_SYS } = statistics;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
@@ -126,14 +125,12 @@ export class Marker {
   /** Greys what the variable of `type` at `address`, in `memory`, points to. */
   greyVariable(memory: Memory, address: Pointer, type: GoType): void {
     const ints = this.#arena.platform.pointerBytes / 4;
-    const words = Math.floor(type.size / this.#arena.platform.pointerBytes);
     const first = (address - memory.base) / 4;
-    for (let word = 0; word < words; word++) {
-      if (type.maskWords !== 1 && wordCode(type, word) !== BITS_POINTER) continue;
+    type.pointers.forEach((word) => {
       const low = memory.u32[first + word * ints];
       const high = ints === 2 ? memory.u32[first + word * 2 + 1] : 0;
       if (low + high !== 0) this.grey(low + high * 2 ** 32);
-    }
+    });
   }
 
   /** Greys what block `block` of a span points to, and not the block itself. */

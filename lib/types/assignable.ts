@@ -26,13 +26,25 @@ export function methodSet(type: GoType): readonly GoMethod[] {
   return type.methods.filter(({ pointerReceiver }) => !pointerReceiver);
 }
 
+/**
+ * The first method of the interface that the type does not have with the same signature; null if it has all.
+ * Both have their methods in order of name.
+ */
+export function missingMethod(type: GoType, iface: GoType): GoMethod | null {
+  const methods = methodSet(type);
+  let at = 0;
+  for (const wanted of iface.methods) {
+    while (at < methods.length && methods[at].name < wanted.name) at++;
+    const method = methods[at];
+    if (method?.name !== wanted.name || method.type !== wanted.type) return wanted;
+  }
+  return null;
+}
+
 /** Whether the type has every method of the interface, with the same signature. */
 export function implementsInterface(type: GoType, iface: GoType): boolean {
   if (iface.kind !== Kind.Interface) badArgument("iface", iface.string, "an interface type");
-  const methods = methodSet(type);
-  return iface.methods.every((wanted) =>
-    methods.some(({ name, type }) => name === wanted.name && type === wanted.type)
-  );
+  return missingMethod(type, iface) === null;
 }
 
 /**

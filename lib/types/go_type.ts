@@ -4,28 +4,16 @@
  * with what `reflect` adds to it: fields, parameters, methods, the type's text.
  *
  * The words of a value are coded in two bits each, with the numbers that the heap bitmap uses:
- * 0 dead (the object ends here), 1 scalar, 2 pointer. A mask packs 16 words into one int32, the
- * first word lowest:
- *
- * ```text
- *    31 30   29 28                       5  4    3  2    1  0
- *   +-------+-------+-- ... ----------+-------+-------+-------+
- *   |word 15|word 14|                 |word 2 |word 1 |word 0 |   mask[0]
- *   +-------+-------+-- ... ----------+-------+-------+-------+
- *   |word 31|word 30|                 |word 18|word 17|word 16|   mask[1]
- *   +-------+-------+-- ... ----------+-------+-------+-------+
- * ```
- *
- * Within a value nothing is dead: padding and numbers are scalars. Both words of an interface are
- * pointers, though the first one holds a type, which lies outside the arena and is ignored there:
+ * 0 dead (the object ends here), 1 scalar, 2 pointer. Within a value nothing is dead: padding and numbers
+ * are scalars. Both words of an interface are pointers, though the first one holds a type, which lies
+ * outside the arena and is ignored there:
  *
  * ```text
  *   *int p     string p s     []byte p s s     interface {} p p     struct { a int8; b *int } s p
  * ```
  *
- * A mask holds one period of the pattern only. `[1000000000]*int` is 8 GB of pointers and has a mask
- * of one word, 2; so has a type of 16 words or less its whole pattern in one number, `typeBits`,
- * which costs the allocation of a small object one load.
+ * A type of 16 words or less has its whole pattern in one number, `typeBits`, which costs the allocation of a
+ * small object one load. Any type has a mask or a GC program in `pointers` (pointer_map.ts).
  *
  * Every descriptor is an object of one class with one hidden class, whatever its kind: allocation
  * reads them from a single inline cache. (Sizes are small integers in it. The first type of 2 GiB or
@@ -35,6 +23,7 @@
  */
 
 import type { Pointer } from "../platform/platform.ts";
+import type { PointerMap } from "./pointer_map.ts";
 
 /**
  * Go's numbers of the kinds of types, as `reflect.Kind` has them.
@@ -74,6 +63,9 @@ export const Kind = {
 /** One of the numbers in {@linkcode Kind}. */
 export type Kind = typeof Kind[keyof typeof Kind];
 
+const KIND_NAMES = Object.keys(Kind);
+const MAX_SHOWN_WORDS = 32;
+
 /** A field of a struct type. */
 export interface GoField {
   /** Its name, an identifier. */
@@ -102,8 +94,7 @@ export interface Layout {
   readonly words: number;
   readonly pointerFree: boolean;
   readonly typeBits: number;
-  readonly mask: Int32Array;
-  readonly maskWords: number;
+  readonly pointers: PointerMap;
   readonly directIface: boolean;
 }
 
@@ -171,10 +162,8 @@ export class GoType {
    * stretch of blocks are written at once, and this says what has been written.
    */
   declare readonly pattern: number;
-  /** The codes of one period of words, 16 to an int32, zero behind them; empty if `pointerFree`. */
-  declare readonly mask: Int32Array;
-  /** Words in a period: word w of a value has the code of word w % maskWords; 0 if `pointerFree`. */
-  declare readonly maskWords: number;
+  /** Which words of a value are pointers: seeds' gc mask or program. */
+  declare readonly pointers: PointerMap;
   /** Whether a value is one pointer, which an interface then holds itself: seeds' kindDirectIface. */
   declare readonly directIface: boolean;
   /** What a pointer, slice, array or channel has as its element, and a map as its value; else null. */
@@ -208,8 +197,7 @@ export class GoType {
     this.pointerFree = shape.pointerFree;
     this.typeBits = shape.typeBits;
     this.pattern = pattern;
-    this.mask = shape.mask;
-    this.maskWords = shape.maskWords;
+    this.pointers = shape.pointers;
     this.directIface = shape.directIface;
     this.elem = shape.elem;
     this.key = shape.key;
@@ -219,6 +207,34 @@ export class GoType {
     this.results = shape.results;
     this.variadic = shape.variadic;
     this.methods = shape.methods;
+  }
+
+  /** What `console.log` shows: all that matters of the type, without the types it is made of. */
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
+    options: unknown,
+    inspect: (value: unknown, options: unknown) => string,
+  ): string {
+    const { string, size, align, fields, methods } = this;
+    const shown = {
+      kind: KIND_NAMES[this.kind],
+      size,
+      align,
+      address: `0x${this.address.toString(16)}`,
+      words: this.#wordCodes(),
+      ...(fields.length > 0 &&
+        { fields: fields.map(({ name, type, offset }) => `${offset}: ${name} ${type.string}`) }),
+      ...(methods.length > 0 &&
+        { methods: methods.map(({ name, type }) => name + type.string.slice("func".length)) }),
+    };
+    return `GoType ${string} ${inspect(shown, options)}`;
+  }
+
+  /** The first words of a value: p for a pointer, s for a scalar. */
+  #wordCodes(): string {
+    const shown = Math.min(this.words, MAX_SHOWN_WORDS);
+    const codes = Array.from({ length: shown }, (_, word) => this.pointers.has(word) ? "p" : "s");
+    return codes.join("") + (shown < this.words ? "..." : "");
   }
 }
 

@@ -22,68 +22,61 @@
  *   0    1              8                    16     18            24
  * ```
  *
- * An array has its element's mask, whatever its length. A struct needs a mask as long as itself, so a
- * struct with pointers is limited to 65536 words, unless it is nothing but one array.
+ * Where the pointers are is said by a GC program, which is as short as the type's text (gc_program.ts); it is
+ * limited to 4 MiB, which is a struct of 128 MiB of fields that are not in arrays.
  *
  * @module
  */
 
 import { badArgument } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
+import { WORDS_PER_INT32 } from "./codes.ts";
+import { NO_PROGRAM, ProgramBuilder } from "./gc_program.ts";
 import type { GoField, GoType, Layout } from "./go_type.ts";
+import { type LayoutRules, PointerMap } from "./pointer_map.ts";
 
-/** The code of a word that is no pointer. */
-export const SCALAR = 1;
-/** The code of a word that is a pointer. */
-export const POINTER = 2;
-
-/** log2 of the words in an int32 of a mask. */
-const MASK_SHIFT = 4;
-/** Words in an int32 of a mask. */
-const WORDS_PER_INT32 = 1 << MASK_SHIFT;
-/** The longest mask of a struct, in words: 16 KB of mask for 512 KB of struct. */
-const MAX_STRUCT_MASK_WORDS = 65536;
-
-const NO_MASK = new Int32Array(0);
+const MAX_PROGRAM_BYTES = 4 * 2 ** 20;
 
 /** The largest type of a platform, in bytes: what its processor can address in user space. */
 export function maxTypeBytes(platform: Platform): number {
   return platform.pointerBytes === 8 ? 2 ** 47 : 2 ** 32 - 1;
 }
 
-/** The code of a word of a value: {@linkcode SCALAR} or {@linkcode POINTER}. */
-export function wordCode(type: Layout, word: number): number {
-  if (type.pointerFree) return SCALAR;
-  return codeAt(type.mask, word % type.maskWords);
-}
-
 /** A number or a bool: no pointers. */
-export function scalarLayout(platform: Platform, size: number, align: number): Layout {
-  return layoutOf(platform, size, align, NO_MASK, 0, false);
+export function scalarLayout(rules: LayoutRules, size: number, align: number): Layout {
+  return layoutOf(rules, size, align, NO_PROGRAM, false);
 }
 
 /** A value of whole words with the given codes; a single pointer is stored directly in interfaces. */
-export function wordsLayout(platform: Platform, codes: readonly number[]): Layout {
-  const { pointerBytes } = platform;
-  const mask = Int32Array.of(codes.reduce((bits, code, word) => bits | code << (2 * word), 0));
+export function wordsLayout(rules: LayoutRules, codes: readonly number[]): Layout {
+  const { pointerBytes } = rules;
   const { length } = codes;
-  return layoutOf(platform, length * pointerBytes, pointerBytes, mask, length, length === 1);
+  const builder = new ProgramBuilder(pointerBytes);
+  for (const code of codes) builder.word(code);
+  return layoutOf(rules, length * pointerBytes, pointerBytes, builder.finish(), length === 1);
 }
 
 /** `length` elements one behind the other. */
-export function arrayLayout(platform: Platform, elem: GoType, length: number): Layout {
+export function arrayLayout(rules: LayoutRules, elem: GoType, length: number): Layout {
   const size = elem.size * length;
-  if (size > maxTypeBytes(platform)) {
-    badArgument("length", length, `an array of at most ${maxTypeBytes(platform)} bytes`);
+  if (size > maxTypeBytes(rules)) {
+    badArgument("length", length, `an array of at most ${maxTypeBytes(rules)} bytes`);
   }
-  const { align, mask, maskWords } = elem;
-  if (size === 0) return layoutOf(platform, 0, align, NO_MASK, 0, false);
-  return layoutOf(platform, size, align, mask, maskWords, length === 1 && elem.directIface);
+  const directIface = length === 1 && elem.directIface;
+  const program = arrayProgram(rules, elem, length);
+  return layoutOf(rules, size, elem.align, program, directIface);
+}
+
+function arrayProgram(rules: LayoutRules, elem: GoType, length: number): Uint8Array {
+  if (elem.pointerFree || length === 0) return NO_PROGRAM;
+  const builder = new ProgramBuilder(rules.pointerBytes);
+  builder.array(elem.pointers.program, elem.words, length);
+  return builder.finish();
 }
 
 /** Fields in order, and the struct around them. */
 export function structLayout(
-  platform: Platform,
+  rules: LayoutRules,
   fieldTypes: readonly (readonly [string, GoType])[],
 ): Layout & { readonly fields: readonly GoField[] } {
   let end = 0;
@@ -92,80 +85,74 @@ export function structLayout(
     const offset = roundUp(end, type.fieldAlign);
     end = offset + type.size;
     align = Math.max(align, type.fieldAlign);
-    if (end > maxTypeBytes(platform)) {
-      badArgument(`fields.${name}`, type.string, `at most ${maxTypeBytes(platform)} bytes in all`);
+    if (end > maxTypeBytes(rules)) {
+      badArgument(`fields.${name}`, type.string, `at most ${maxTypeBytes(rules)} bytes in all`);
     }
     return { name, type, offset };
   });
   const size = roundUp(end, align);
-  const pattern = structPattern(platform, fields, size);
   const directIface = fields.length === 1 && fields[0].type.directIface;
-  return {
-    ...layoutOf(platform, size, align, pattern.mask, pattern.maskWords, directIface),
-    fields,
-  };
+  const program = structProgram(rules, fields, size);
+  return { ...layoutOf(rules, size, align, program, directIface), fields };
 }
 
-function structPattern(
-  platform: Platform,
+function structProgram(
+  rules: LayoutRules,
   fields: readonly GoField[],
   size: number,
-): { mask: Int32Array; maskWords: number } {
-  const pointerFields = fields.filter(({ type }) => !type.pointerFree);
-  if (pointerFields.length === 0) return { mask: NO_MASK, maskWords: 0 };
-  // A struct around one array, however long, has the array's pattern.
-  if (pointerFields[0].type.size === size) return pointerFields[0].type;
-
-  const words = size / platform.pointerBytes;
-  if (words > MAX_STRUCT_MASK_WORDS) {
-    badArgument("fields", `${words} words`, `at most ${MAX_STRUCT_MASK_WORDS} words with pointers`);
-  }
-  const mask = new Int32Array(Math.ceil(words / WORDS_PER_INT32));
-  for (let word = 0; word < words; word++) addCode(mask, word, SCALAR);
-  for (const { type, offset } of pointerFields) {
-    const first = offset / platform.pointerBytes;
-    for (let word = 0; word < type.words; word++) {
-      if (wordCode(type, word) === POINTER) addCode(mask, first + word, SCALAR ^ POINTER);
+): Uint8Array {
+  if (fields.every(({ type }) => type.pointerFree)) return NO_PROGRAM;
+  const { pointerBytes } = rules;
+  const builder = new ProgramBuilder(pointerBytes);
+  // Words that begin before this one are done. A word belongs to what lies at its beginning.
+  let done = 0;
+  const scalarsUpTo = (end: number) => {
+    const word = Math.ceil(end / pointerBytes);
+    builder.scalars(word - done);
+    done = word;
+  };
+  for (const { type, offset } of fields) {
+    scalarsUpTo(offset);
+    if (type.pointerFree) {
+      scalarsUpTo(offset + type.size);
+    } else {
+      builder.value(type.pointers.program);
+      done += type.words;
     }
+    requireShort(builder.length);
   }
-  return { mask, maskWords: words };
+  scalarsUpTo(size);
+  return builder.finish();
+}
+
+function requireShort(programBytes: number): void {
+  if (programBytes <= MAX_PROGRAM_BYTES) return;
+  badArgument(
+    "fields",
+    `a GC program of ${programBytes} bytes`,
+    `at most ${MAX_PROGRAM_BYTES} bytes, so many that are not in arrays`,
+  );
 }
 
 function layoutOf(
-  platform: Platform,
+  rules: LayoutRules,
   size: number,
   align: number,
-  mask: Int32Array,
-  maskWords: number,
+  program: Uint8Array,
   directIface: boolean,
 ): Layout {
-  const words = Math.ceil(size / platform.pointerBytes);
+  const words = Math.ceil(size / rules.pointerBytes);
+  const pointers = new PointerMap(rules, words, program);
   return {
     size,
     align,
     fieldAlign: align,
     words,
-    pointerFree: maskWords === 0,
-    typeBits: words <= WORDS_PER_INT32 ? repeatedBits(mask, maskWords, words) : 0,
-    mask,
-    maskWords,
+    pointerFree: pointers.maskBytes === 0,
+    typeBits: words <= WORDS_PER_INT32 ? pointers.mask?.[0] ?? 0 : 0,
+    pointers,
     directIface,
   };
-}
-
-function repeatedBits(mask: Int32Array, maskWords: number, words: number): number {
-  let bits = 0;
-  if (maskWords === 0) return bits;
-  for (let word = 0; word < words; word++) bits |= codeAt(mask, word % maskWords) << (2 * word);
-  return bits;
-}
-
-function codeAt(mask: Int32Array, word: number): number {
-  return (mask[word >> MASK_SHIFT] >>> (2 * (word % WORDS_PER_INT32))) & 3;
-}
-
-function addCode(mask: Int32Array, word: number, code: number): void {
-  mask[word >> MASK_SHIFT] ^= code << (2 * (word % WORDS_PER_INT32));
 }
 
 function roundUp(value: number, align: number): number {

@@ -23,15 +23,10 @@
 import { badArgument, requireInteger } from "../errors.ts";
 import type { Platform, Pointer } from "../platform/platform.ts";
 import { completeType, type GoMethod, GoType, Kind, type Layout, type Shape } from "./go_type.ts";
-import {
-  arrayLayout,
-  maxTypeBytes,
-  POINTER,
-  SCALAR,
-  scalarLayout,
-  structLayout,
-  wordsLayout,
-} from "./layout.ts";
+import { POINTER, SCALAR } from "./codes.ts";
+import { failAssertion, type Itab, ItabTable } from "./itab.ts";
+import { arrayLayout, maxTypeBytes, scalarLayout, structLayout, wordsLayout } from "./layout.ts";
+import type { LayoutRules } from "./pointer_map.ts";
 import { funcString, interfaceString, structString } from "./type_string.ts";
 
 /** Types by the name of the field, in the order of the fields. */
@@ -124,11 +119,12 @@ export class TypeTable {
   /** `unsafe.Pointer`: a pointer to anything, one word. */
   readonly unsafePointer: GoType;
 
-  readonly #platform: Platform;
+  readonly #rules: LayoutRules;
   readonly #allocateAddress: (bytes: number) => Pointer;
   readonly #unnamed = new Map<string, GoType>();
   static #patternsMade = 0;
   readonly #patterns = new Map<number, number>();
+  readonly #itabs: ItabTable;
   readonly #pointerLayout: Layout;
   readonly #sliceLayout: Layout;
   readonly #interfaceLayout: Layout;
@@ -139,13 +135,22 @@ export class TypeTable {
    * @param platform What decides sizes and alignments
    * @param allocateAddress Returns an address outside the arena, a multiple of 8, with that many
    * bytes behind it
+   * @param maxGCMask Bytes of the longest mask that a GC program may make, its flag byte included; a
+   * longer one is `maxGCMask too small for now` when an object of the type is allocated, as in seed B.
+   * Default: any, as in Go 1.4.3. A heap has what `debug: "maxgcmask=64"` says
    */
-  constructor(platform: Platform, allocateAddress: (bytes: number) => Pointer) {
-    this.#platform = platform;
+  constructor(
+    platform: Platform,
+    allocateAddress: (bytes: number) => Pointer,
+    maxGCMask: number = Infinity,
+  ) {
+    const rules = { ...platform, maxGCMask };
+    this.#rules = rules;
     this.#allocateAddress = allocateAddress;
-    this.#pointerLayout = wordsLayout(platform, [POINTER]);
-    this.#sliceLayout = wordsLayout(platform, [POINTER, SCALAR, SCALAR]);
-    this.#interfaceLayout = wordsLayout(platform, [POINTER, POINTER]);
+    this.#itabs = new ItabTable(platform.pointerBytes, allocateAddress);
+    this.#pointerLayout = wordsLayout(rules, [POINTER]);
+    this.#sliceLayout = wordsLayout(rules, [POINTER, SCALAR, SCALAR]);
+    this.#interfaceLayout = wordsLayout(rules, [POINTER, POINTER]);
 
     const word = platform.pointerBytes;
     const long = platform.int64AlignBytes;
@@ -165,7 +170,7 @@ export class TypeTable {
     this.float64 = this.#number(Kind.Float64, "float64", 8, long);
     this.complex64 = this.#number(Kind.Complex64, "complex64", 8, long);
     this.complex128 = this.#number(Kind.Complex128, "complex128", 16, long);
-    this.string = this.#plain(Kind.String, "string", wordsLayout(platform, [POINTER, SCALAR]));
+    this.string = this.#plain(Kind.String, "string", wordsLayout(rules, [POINTER, SCALAR]));
     this.unsafePointer = this.#plain(Kind.UnsafePointer, "unsafe.Pointer", this.#pointerLayout);
   }
 
@@ -194,9 +199,9 @@ export class TypeTable {
   /** `[length]elem`: `length` elements; costs the same for any length. */
   array(elem: GoType, length: number): GoType {
     this.#requireComplete("elem", elem);
-    requireInteger("length", length, 0, maxTypeBytes(this.#platform));
+    requireInteger("length", length, 0, maxTypeBytes(this.#rules));
     return this.#once(`[${length}]${id(elem)}`, () => ({
-      ...arrayLayout(this.#platform, elem, length),
+      ...arrayLayout(this.#rules, elem, length),
       kind: Kind.Array,
       string: `[${length}]${elem.string}`,
       elem,
@@ -206,8 +211,7 @@ export class TypeTable {
 
   /**
    * A struct type with the given fields, in their order: unnamed if `name` is empty, else a new named
-   * type, whose fields may point to itself. Structs with pointers are limited to 65536 words, unless
-   * they hold nothing but one array.
+   * type, whose fields may point to itself.
    */
   struct(name: string, fields: OfItself<Fields>): GoType {
     if (name !== "") {
@@ -313,7 +317,7 @@ export class TypeTable {
   ): GoType {
     if (typeof name !== "string" || name === "") badArgument("name", name, "a string with a name");
     const self = this.#make(name, {
-      ...scalarLayout(this.#platform, 0, 1),
+      ...scalarLayout(this.#rules, 0, 1),
       kind: Kind.Invalid,
       string: name,
     });
@@ -325,6 +329,61 @@ export class TypeTable {
     methods.push(...this.#declaredMethods(self, definition(options, self)));
     methods.sort(byName);
     return self;
+  }
+
+  /**
+   * Which words of a value are pointers, in the form that Go 1.4 copies to its heap bitmap: two words a
+   * byte, the first one in the low half, 4 for a scalar and 8 for a pointer. Behind an odd number of words
+   * comes the first one again. All zero for a type without pointers. Seeds' `loadPtrMask`.
+   *
+   * @throws {GoThrow} `maxGCMask too small for now` for masks above 1 GiB
+   *
+   * @example The mask of a slice, three words
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap({ platform: "linux/amd64" });
+   * const { types } = heap;
+   * assertEquals([...types.loadPtrMask(types.slice(types.int))], [0x48, 0x84]);
+   * ```
+   */
+  loadPtrMask(type: GoType): Uint8Array {
+    this.#requireComplete("type", type);
+    return type.pointers.load();
+  }
+
+  /**
+   * What an `interface {}` value of that type, null if it is nil, becomes in an interface with methods: its
+   * itab, which the value in memory begins with. The same one each time. Seeds' `assertE2I`.
+   *
+   * @throws {GoPanic} `interface conversion: T is not I: missing method M`, or
+   * `interface conversion: interface is nil, not I`
+   * @throws {GoThrow} `internal error - misuse of itab` if the interface has no methods
+   *
+   * @example A method found through an interface
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * const { types } = heap;
+   * const methods = { String: types.func([], [types.string]) };
+   * const stringer = types.named("fmt.Stringer", types.interface(methods));
+   * const celsius = types.named("main.Celsius", types.float64, { methods });
+   * assertEquals(types.assertE2I(stringer, celsius).methods.map(({ name }) => name), ["String"]);
+   * assertEquals(types.assertE2I2(stringer, types.int), null);
+   * ```
+   */
+  assertE2I(inter: GoType, type: GoType | null): Itab {
+    return this.assertE2I2(inter, type) ?? failAssertion(inter, type);
+  }
+
+  /** As {@linkcode TypeTable.assertE2I}; null where that panics. Seeds' `assertE2I2`. */
+  assertE2I2(inter: GoType, type: GoType | null): Itab | null {
+    this.#requireComplete("inter", inter);
+    if (type !== null) this.#requireComplete("type", type);
+    return this.#itabs.getitab(inter, type);
   }
 
   #declaredMethods(self: GoType, options: NamedTypeOptions): GoMethod[] {
@@ -358,14 +417,14 @@ export class TypeTable {
     for (const [name, type] of types) this.#requireComplete(`fields.${name}`, type);
     const key = types.map(([name, type]) => `${name} ${id(type)}`).join(" ");
     return this.#once(`struct ${key}`, () => {
-      const layout = structLayout(this.#platform, types);
+      const layout = structLayout(this.#rules, types);
       const string = structString(layout.fields);
       return { ...layout, kind: Kind.Struct, string };
     });
   }
 
   #number(kind: Kind, name: string, size: number, align = size): GoType {
-    return this.#plain(kind, name, scalarLayout(this.#platform, size, align));
+    return this.#plain(kind, name, scalarLayout(this.#rules, size, align));
   }
 
   #plain(kind: Kind, name: string, layout: Layout): GoType {
@@ -382,7 +441,7 @@ export class TypeTable {
   }
 
   #make(name: string, parts: Parts): GoType {
-    const address = this.#allocateAddress(8 * this.#platform.pointerBytes + 8);
+    const address = this.#allocateAddress(8 * this.#rules.pointerBytes + 8);
     requireInteger("address / 8", address / 8, 1);
     const shape = { ...NO_PARTS, ...parts };
     return new GoType(this, address, name, this.#patternOf(shape.typeBits), shape);

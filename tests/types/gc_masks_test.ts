@@ -1,11 +1,20 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
-import type { GoType } from "../../lib/types/go_type.ts";
-import type { TypeTable } from "../../lib/types/type_table.ts";
+import { assert, assertEquals } from "@std/assert";
+import { partsOf } from "../../lib/go_heap.ts";
+import { GoHeap, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
 import { readJson } from "../data.ts";
-import { maskString, typesFor } from "./type_helpers.ts";
+import {
+  decodeProgram,
+  maskString,
+  pointerOffsets,
+  type Program,
+  typesFor,
+  unrolled,
+} from "./type_helpers.ts";
 
-/** Words in text, or a repetition of such. */
-type Program = (string | { array: number; of: Program })[];
+interface RecordedObject {
+  elemsize: number;
+  mask: string;
+}
 
 interface RecordedType {
   type: string;
@@ -15,10 +24,14 @@ interface RecordedType {
   rawkind: number;
   noPointers: boolean;
   directIface: boolean;
+  usesGCProgram: boolean;
+  maskBytes: number;
   typeMask?: string;
+  programBytes?: number[];
   programDecoded?: Program;
-  new?: { mask: string };
-  make?: Record<string, { mask: string }>;
+  inHeapUnroll?: "cached mask" | "direct";
+  new?: RecordedObject & { tiny?: boolean; dead_after?: boolean; words_until_dead: number };
+  make?: Record<string, RecordedObject>;
 }
 
 /** The types that were recorded, by the text that the data gives them. */
@@ -210,17 +223,14 @@ function builders(t: TypeTable): Record<string, GoType> {
 }
 
 /** Interfaces are coded m in the record, pointer here; three dots mark where a long mask was cut. */
-function assertMask(type: GoType, words: number, recorded: string): void {
+function assertWords(actual: string, recorded: string): void {
   const cut = recorded.endsWith("...");
   const expected = recorded.replace("...", "").replaceAll("m", "p");
-  const actual = maskString(type, words);
   assertEquals(cut ? actual.slice(0, expected.length) : actual, expected);
 }
 
-function unrolled(program: Program): string {
-  return program.map((step) =>
-    typeof step === "string" ? step : unrolled(step.of).repeat(step.array)
-  ).join("");
+function withoutInterfaces(program: Program): Program {
+  return JSON.parse(JSON.stringify(program).replaceAll("m", "p"));
 }
 
 const recorded = (await readJson("gcmasks.json") as { types: RecordedType[] }).types;
@@ -236,36 +246,49 @@ function assertLayout(type: GoType, record: RecordedType): void {
   assertEquals(type.words, Math.ceil(record.size / 8));
   assertEquals(type.align, record.align);
   assertEquals(type.fieldAlign, record.fieldAlign);
-  assertEquals(type.kind, record.rawkind & 31);
   assertEquals(type.pointerFree, record.noPointers);
   assertEquals(type.directIface, record.directIface);
+  const flags = 128 * +type.pointerFree + 64 * +type.pointers.usesProgram + 32 * +type.directIface;
+  assertEquals(type.kind + flags, record.rawkind);
 }
 
 function assertPointers(type: GoType, record: RecordedType): void {
-  if (record.new) assertMask(type, type.words, record.new.mask);
-  if (record.programDecoded) assertMask(type, type.words, unrolled(record.programDecoded));
-  // Of an odd number of words, Go keeps the mask twice.
-  if (record.typeMask) assertMask(type, record.typeMask.length, record.typeMask);
+  if (record.new) assertWords(maskString(type), record.new.mask);
   for (const [n, { mask }] of Object.entries(record.make ?? {})) {
-    assertMask(type, Number(n) * type.words, mask);
-    const array = table.array(type, Number(n));
-    assertMask(array, array.words, mask);
-    assertStrictEquals(array.mask, type.mask);
+    assertWords(maskString(type, Number(n) * type.words), mask);
+    assertWords(maskString(table.array(type, Number(n))), mask);
   }
 }
 
-function assertPacking(type: GoType): void {
+/** Nibbles of a mask that was loaded: the code is in the upper half of each. */
+function loaded(type: GoType): string {
+  const nibbles = [...table.loadPtrMask(type)].flatMap((byte) => [byte & 15, byte >> 4]);
+  return nibbles.map((nibble) => ({ 0: "d", 4: "s", 8: "p" })[nibble]).join("");
+}
+
+function assertMaskForm(type: GoType, record: RecordedType): void {
+  const { pointers } = type;
+  assertEquals(pointers.usesProgram, record.usesGCProgram);
   if (type.pointerFree) {
-    assertEquals([type.typeBits, type.mask.length, type.maskWords], [0, 0, 0]);
+    assertEquals([pointers.maskBytes, pointers.program.length, pointers.mask?.length], [0, 0, 0]);
+    assert(table.loadPtrMask(type).every((byte) => byte === 0));
     return;
   }
-  assertEquals(type.mask.length, Math.ceil(type.maskWords / 16));
-  assertEquals(type.words % type.maskWords, 0);
-  const tail = type.maskWords % 16;
-  if (tail > 0) assertEquals(type.mask.at(-1)! >>> (2 * tail), 0);
-  const codes = [...maskString(type)].map((code) => code === "p" ? 2 : 1);
-  const bits = codes.reduce((sum, code, word) => sum + code * 4 ** word, 0);
-  assertEquals(type.typeBits, type.words <= 16 ? bits | 0 : 0);
+  assertEquals(pointers.maskBytes, record.maskBytes);
+  // Of an odd number of words, Go keeps the mask twice, and the second one begins within a byte.
+  if (record.typeMask) {
+    assertWords(loaded(type), record.typeMask.slice(0, 2 * Math.ceil(type.words / 2)));
+  }
+  if (record.programDecoded) assertProgram(type, record);
+}
+
+function assertProgram({ pointers }: GoType, record: RecordedType): void {
+  const program = decodeProgram(pointers.program, 8);
+  const recorded = decodeProgram(Uint8Array.from(record.programBytes!), 8);
+  assertEquals(recorded, record.programDecoded);
+  assertEquals(program, withoutInterfaces(recorded));
+  assertEquals(pointers.program.length, record.programBytes!.length);
+  assertEquals(pointers.mask !== null, record.inHeapUnroll === "cached mask");
 }
 
 for (const record of recorded) {
@@ -273,6 +296,69 @@ for (const record of recorded) {
     const type = built[record.type];
     assertLayout(type, record);
     assertPointers(type, record);
-    assertPacking(type);
+    assertMaskForm(type, record);
+  });
+}
+
+/** The codes of the words of the block at `p`, up to the first dead one, and the block's size. */
+function blockMask(heap: GoHeap, p: Pointer): RecordedObject {
+  const { arena } = partsOf(heap);
+  const { bitmap } = arena;
+  const { span, base, size } = heap.findObject(p)!;
+  const first = (base - arena.pageAddress(span)) / 8;
+  let mask = "";
+  for (let word = 0; word < size / 8; word++) {
+    const code = bitmap.typeOf(bitmap.typesOf(span), first + word);
+    if (code === 0) break;
+    mask += "dsp"[code];
+  }
+  return { elemsize: size, mask };
+}
+
+Deno.test("every object has the bitmap that it had in real Go, ten times each", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const built = builders(heap.types);
+  for (let round = 0; round < 10; round++) {
+    for (const record of recorded) {
+      const type = built[record.type];
+      if (record.new && !record.new.tiny) {
+        assertObject(blockMask(heap, heap.newobject(type)), record.new);
+      }
+      for (const [n, object] of Object.entries(record.make ?? {})) {
+        assertObject(blockMask(heap, heap.newarray(type, Number(n))), object);
+      }
+    }
+    heap.verify();
+    // The next round gets some of the blocks again, with other types.
+    if (round % 3 === 2) heap.GC();
+  }
+});
+
+function assertObject(actual: RecordedObject, recorded: RecordedObject): void {
+  assertEquals(actual.elemsize, recorded.elemsize);
+  assertWords(actual.mask, recorded.mask);
+}
+
+const OTHER_PLATFORMS = ["linux/386", "linux/arm", "nacl/amd64p32", "linux/arm64"];
+
+for (const platform of OTHER_PLATFORMS) {
+  Deno.test(`the same types have a program by rule on ${platform}`, () => {
+    const table = typesFor(platform);
+    const wordBytes = table.uintptr.size;
+    for (const [text, type] of Object.entries(builders(table))) {
+      const { pointers, words, pointerFree } = type;
+      const maskBytes = words % 2 === 0 ? words / 2 : words;
+      assertEquals(pointers.maskBytes, pointerFree ? 0 : maskBytes, text);
+      assertEquals(pointers.usesProgram, !pointerFree && maskBytes > 2 * wordBytes, text);
+      assertEquals(pointers.mask === null, !pointerFree && maskBytes + 1 > 64, text);
+      if (pointerFree) continue;
+      const program = unrolled(decodeProgram(pointers.program, wordBytes));
+      const offsets = pointerOffsets(table, type);
+      const byField = Array.from(
+        { length: words },
+        (_, w) => offsets.has(w * wordBytes) ? "p" : "s",
+      );
+      assertEquals(program, byField.join(""), text);
+    }
   });
 }
