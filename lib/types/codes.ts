@@ -45,6 +45,29 @@ export function addCodes(target: Int32Array, base: number, word: number, codes: 
   }
 }
 
+/**
+ * Adds the first `period` of 16 codes, over and over, to `words` dead words from word `word` after `base` on.
+ * There are 16 in a period at most.
+ */
+export function addRepeated(
+  target: Int32Array,
+  base: number,
+  word: number,
+  codes: number,
+  period: number,
+  words: number,
+): void {
+  let repeated = codes;
+  for (let known = period; known < WORDS_PER_INT32; known *= 2) repeated |= repeated << (2 * known);
+  const whole = WORDS_PER_INT32 - WORDS_PER_INT32 % period;
+  if (words <= whole) {
+    addCodes(target, base, word, firstCodes(repeated, words));
+  } else {
+    addCodes(target, base, word, firstCodes(repeated, whole));
+    repeatCodes(target, base, word, whole, words);
+  }
+}
+
 /** Adds the first `words` codes of `source` to dead words from word `word` after `base` on. */
 export function addMask(
   target: Int32Array,

@@ -23,7 +23,7 @@
  * ```
  *
  * Where the pointers are is said by a GC program, which is as short as the type's text (gc_program.ts); it is
- * limited to 4 MiB, which is a struct of 128 MiB of fields that are not in arrays.
+ * limited to 1 MiB, which is a struct of 32 MiB of fields that are not in arrays.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import { NO_PROGRAM, ProgramBuilder } from "./gc_program.ts";
 import type { GoField, GoType, Layout } from "./go_type.ts";
 import { type LayoutRules, PointerMap } from "./pointer_map.ts";
 
-const MAX_PROGRAM_BYTES = 4 * 2 ** 20;
+const MAX_PROGRAM_BYTES = 2 ** 20;
 
 /** The largest type of a platform, in bytes: what its processor can address in user space. */
 export function maxTypeBytes(platform: Platform): number {

@@ -30,7 +30,15 @@
 
 import { GoThrow } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
-import { addMask, codeAt, POINTER, repeatCodes, SCALAR, WORDS_PER_INT32 } from "./codes.ts";
+import {
+  addMask,
+  addRepeated,
+  codeAt,
+  POINTER,
+  repeatCodes,
+  SCALAR,
+  WORDS_PER_INT32,
+} from "./codes.ts";
 import { forEachPointer, NO_PROGRAM, programCode, unroll } from "./gc_program.ts";
 
 /** Bytes of a mask that is kept, the flag byte before it included: Go 1.4.3's maxGCMask. */
@@ -132,6 +140,10 @@ export class PointerMap {
     const { mask } = this;
     if (mask === null) {
       unroll(this.program, this.#countBytes, target, base, word, words);
+      return;
+    }
+    if (this.words <= WORDS_PER_INT32) {
+      addRepeated(target, base, word, mask[0], this.words, words);
       return;
     }
     const once = Math.min(this.words, words);

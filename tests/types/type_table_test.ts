@@ -1,4 +1,11 @@
-import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { platformNamed } from "../../lib/platform/platform.ts";
 import { type GoType, Kind } from "../../lib/types/go_type.ts";
 import { type Fields, TypeTable } from "../../lib/types/type_table.ts";
@@ -205,4 +212,27 @@ Deno.test("a type of 32-bit platforms ends below 4 GiB", () => {
 
 Deno.test("a table takes only addresses that are multiples of 8", () => {
   assertThrows(() => new TypeTable(platformNamed("linux/amd64"), () => 0x1004), RangeError);
+});
+
+Deno.test("console.log of a type shows what it is, and not what it is made of", () => {
+  const t = typesFor("linux/amd64");
+  const node = t.struct("main.Node", (self) => ({
+    id: t.int8,
+    next: t.pointer(self),
+    all: t.array(t.string, 100),
+  }));
+  const shown = Deno.inspect(node);
+  const address = node.address.toString(16);
+  assertEquals(
+    shown.replaceAll(/\s+/g, " "),
+    `GoType main.Node { kind: "Struct", size: 1616, align: 8, address: "0x${address}", ` +
+      `words: "sppspspspspspspspspspspspspspsps...", ` +
+      `fields: [ "0: id int8", "8: next *main.Node", "16: all [100]string" ] }`,
+  );
+  const methods = { String: t.func([], [t.string]) };
+  assertStringIncludes(
+    Deno.inspect({ of: t.named("main.Celsius", t.float64, { methods }) }),
+    'methods: [ "String() string" ]',
+  );
+  assert(Deno.inspect(t.int).length < 100);
 });
