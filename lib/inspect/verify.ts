@@ -43,6 +43,7 @@ import {
   IN_USE,
   MAX_LIST_PAGES,
   NEXT,
+  NO_SCAN,
   nonemptyList,
   PAGES,
   PAGES_RELEASED,
@@ -54,6 +55,9 @@ import {
 } from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import { freeBlocks, spansByAddress } from "./snapshot.ts";
+
+/** The low bit of each of 16 type codes. */
+const LOW_BITS = 0x55555555;
 
 function check(holds: boolean, invariant: string, values: () => string): void {
   if (!holds) throw new GoThrow(`verify: ${invariant}: ${values()}`);
@@ -240,7 +244,10 @@ function verifyBitmap(parts: HeapParts, span: number, where: string): void {
     equal(`no block of the swept ${where} is marked`, bitmap.marks[first + (word << 1)], 0);
   }
   const cls = ints[span + CLASS];
-  if (cls === 0) return;
+  if (cls === 0) {
+    if (ints[span + NO_SCAN] === 0) verifyLargeTypes(parts, span, where);
+    return;
+  }
   const free = new Set(freeBlocks(parts, span));
   const words = CLASS_TO_SIZE[cls] / pointerBytes;
   const base = bitmap.typesOf(ints[span + START]);
@@ -262,6 +269,42 @@ function verifyBitmap(parts: HeapParts, span: number, where: string): void {
       isDead ||= code === BITS_DEAD;
     }
   }
+}
+
+/** The same of a large object, 16 words at a time. */
+function verifyLargeTypes({ arena, spans }: HeapParts, span: number, where: string): void {
+  const { bitmap, platform: { pointerBytes } } = arena;
+  const base = bitmap.typesOf(spans.ints[span + START]);
+  const ints = spans.ints[span + PAGES] * bitmap.typeInts;
+  let isDead = false;
+  let words = 0;
+  for (let i = 0; i < ints; i++) {
+    const codes = bitmap.types[base + i];
+    const present = (codes | codes >>> 1) & LOW_BITS;
+    const bits = present | present << 1;
+    check(
+      (codes & codes >>> 1 & LOW_BITS) === 0,
+      "a type code is dead, scalar or pointer",
+      () => `3 among words ${16 * i} to ${16 * i + 15} of ${where}`,
+    );
+    check(
+      (bits & (bits + 1)) === 0 && !(isDead && codes !== 0),
+      "nothing follows a dead word in a block",
+      () => `words ${16 * i} to ${16 * i + 15} of ${where}`,
+    );
+    isDead ||= bits !== -1;
+    words += bits === 0 ? 0 : (32 - Math.clz32(bits)) / 2;
+  }
+  const limit = spans.limitBytes(span);
+  // A word that is there in part counts as two; see Malloc.
+  const most = limit % pointerBytes === 0
+    ? limit / pointerBytes
+    : 2 * Math.ceil(limit / (2 * pointerBytes));
+  check(
+    words <= most,
+    "the types of a large object end with it",
+    () => `${words} words in ${limit} bytes of ${where}`,
+  );
 }
 
 function verifyStats(parts: HeapParts, handles: readonly number[]): void {
