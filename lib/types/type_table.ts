@@ -64,7 +64,8 @@ const NO_PARTS = {
 /**
  * Makes the types of a heap, which has one as `heap.types`. Every method throws a `RangeError` that
  * names the argument and its value for what no Go program could declare: a type of another table, a
- * negative length, a type above 2^47 bytes (4 GiB on 32-bit platforms), a type that holds itself.
+ * negative length, a type above 2^47 bytes (4 GiB on 32-bit platforms), a type that holds itself, a struct with
+ * pointers of more than 32 MiB that are not in arrays.
  *
  * @example A list that points to itself
  * ```ts

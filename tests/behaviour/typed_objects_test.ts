@@ -125,38 +125,3 @@ Deno.test("an object of 4 TB is out of memory, an array of them out of range, an
   heap.verify();
   assertEquals(heap.ReadMemStats().HeapObjects, 1);
 });
-
-Deno.test("slices seen through headers of numbers are kept by how they were allocated (tests.md 32)", () => {
-  using heap = new GoHeap({ platform: "linux/amd64" });
-  const { types } = heap;
-  const ints = types.slice(types.int);
-  const header = types.struct("reflect.SliceHeader", {
-    Data: types.uintptr,
-    Len: types.int,
-    Cap: types.int,
-  });
-  const pair = types.struct("", { h: types.pointer(header), s: types.pointer(ints) });
-  const pairs = heap.newarray(pair, 100);
-  heap.storePointer(heap.global(types.unsafePointer), pairs);
-  for (const i of range(100)) {
-    const slice = heap.newobject(ints);
-    heap.storePointer(pairs + i * pair.size, slice);
-    heap.storePointer(pairs + i * pair.size + WORD, slice);
-    const data = heap.newobject(types.array(types.int, 4));
-    heap.storePointer(slice, data);
-    for (const j of range(4)) heap.storeFloat64(data + j * WORD, 42 + i + j);
-    // A header of numbers keeps nothing, whoever points to it.
-    const numbers = heap.newobject(header);
-    heap.storePointer(numbers, heap.newobject(types.array(types.int, 4)));
-  }
-  heap.GC();
-  heap.verify();
-  assertEquals(heap.ReadMemStats().HeapObjects, 1 + 2 * 100);
-  for (const i of range(100)) {
-    const data = heap.loadPointer(heap.loadPointer(pairs + i * pair.size));
-    assertEquals(
-      range(4).map((j) => heap.loadFloat64(data + j * WORD)),
-      range(4).map((j) => 42 + i + j),
-    );
-  }
-});
