@@ -192,40 +192,65 @@ function unrollData(
   return word + words;
 }
 
-/** Calls `visit` with each word that is a pointer, in order; arrays without pointers take no time. */
+/**
+ * Calls `visit` with each word from `from` up to `to` that is a pointer, in order. What lies before `from`
+ * takes as long as its text, and so do arrays without pointers.
+ */
 export function forEachPointer(
   program: Uint8Array,
   countBytes: number,
+  from: number,
+  to: number,
   visit: (word: number) => void,
 ): void {
-  const open: { body: number; start: number; left: number; pointersBefore: number }[] = [];
+  const open: OpenArray[] = [];
   let word = 0;
   let pointers = 0;
-  for (let at = 0; program[at] !== END;) {
+  for (let at = 0; word < to && program[at] !== END;) {
     const next = at + instructionBytes(program, at, countBytes);
     if (program[at] === DATA) {
-      for (let i = 0; i < program[at + 1]; i++, word++) {
+      const words = program[at + 1];
+      for (let i = 0; i < words; i++) {
         if (dataCode(program, at, i) !== POINTER) continue;
         pointers++;
-        visit(word);
+        if (word + i >= from && word + i < to) visit(word + i);
       }
+      word += words;
       at = next;
     } else if (program[at] === ARRAY) {
-      const left = arrayCount(program, at, countBytes) - 1;
-      open.push({ body: next, start: word, left, pointersBefore: pointers });
+      const count = arrayCount(program, at, countBytes);
+      open.push({ body: next, start: word, count, pointersBefore: pointers, left: count });
       at = next;
     } else {
       const array = open[open.length - 1];
-      if (array.left > 0 && pointers > array.pointersBefore) {
-        array.left--;
-        at = array.body;
+      if (array.left === array.count) {
+        // The first time tells how long it is. All repetitions that end before `from` are passed over.
+        const period = word - array.start;
+        const done = pointers === array.pointersBefore
+          ? array.count
+          : Math.max(1, Math.min(array.count, Math.floor((from - array.start) / period)));
+        word = array.start + done * period;
+        array.left -= done;
       } else {
-        if (pointers === array.pointersBefore) word += (word - array.start) * array.left;
-        open.pop();
-        at = next;
+        array.left--;
       }
+      if (array.left === 0) open.pop();
+      at = array.left > 0 ? array.body : next;
     }
   }
+}
+
+/** An array that is walked through. */
+interface OpenArray {
+  /** Where its first instruction is. */
+  readonly body: number;
+  /** The word at which it begins. */
+  readonly start: number;
+  readonly count: number;
+  /** How many pointers came before it. */
+  readonly pointersBefore: number;
+  /** Repetitions that are not behind yet. */
+  left: number;
 }
 
 /** The code of word `word` of a type, in a time that does not depend on the word. */

@@ -126,9 +126,12 @@ export class PointerMap {
     return mask === null ? programCode(this.program, this.#countBytes, word) : codeAt(mask, word);
   }
 
-  /** Calls `visit` with each word of a value that is a pointer, in order. */
-  forEach(visit: (word: number) => void): void {
-    if (this.maskBytes > 0) forEachPointer(this.program, this.#countBytes, visit);
+  /**
+   * Calls `visit` with each word of a value that is a pointer, in order: of all words, or of those from word
+   * `from` up to word `to`.
+   */
+  forEach(visit: (word: number) => void, from: number = 0, to: number = this.words): void {
+    if (this.maskBytes > 0) forEachPointer(this.program, this.#countBytes, from, to, visit);
   }
 
   /**

@@ -46,6 +46,9 @@ Deno.test("the only pointer behind 4 TB of numbers is found at once", () => {
   const found: number[] = [];
   type.pointers.forEach((word) => found.push(word));
   assertEquals(found, [2 ** 39]);
+  const both = t.struct("", { p: pointer, a: t.array(t.string, 2 ** 40), last: pointer });
+  both.pointers.forEach((word) => found.push(word), 2 ** 41 - 2);
+  assertEquals(found, [2 ** 39, 2 ** 41 - 1, 2 ** 41 + 1]);
 });
 
 Deno.test("a struct of many words has a program that goes into its arrays", () => {
@@ -101,14 +104,19 @@ for (const platform of ["linux/amd64", "linux/386"]) {
     );
 
   Deno.test(`all ways to read a program find the pointers of the fields on ${platform}`, () => {
-    fc.assert(fc.property(large, (type) => {
+    fc.assert(fc.property(large, fc.tuple(fc.nat(1000), fc.nat(1000)), (type, range) => {
       const { program } = type.pointers;
       const expected = [...pointerOffsets(table, type)].map((offset) => offset / wordBytes)
         .sort((a, b) => a - b);
 
       const visited: number[] = [];
-      forEachPointer(program, wordBytes, (word) => visited.push(word));
+      forEachPointer(program, wordBytes, 0, type.words, (word) => visited.push(word));
       assertEquals(visited, expected);
+
+      const [from, to] = range.map((thousandths) => Math.floor(thousandths / 1000 * type.words));
+      const inRange: number[] = [];
+      forEachPointer(program, wordBytes, from, to, (word) => inRange.push(word));
+      assertEquals(inRange, expected.filter((word) => word >= from && word < to));
 
       const words = Array.from({ length: type.words }, (_, word) => word);
       const byWord = words.filter((word) => programCode(program, wordBytes, word) === 2);
