@@ -30,12 +30,14 @@ export type { MemStats, SizeClassStats } from "./lib/inspect/mem_stats.ts";
 export type {
   HeapSnapshot,
   Runs,
+  SnapshotFencedSpan,
   SnapshotFreeSpan,
   SnapshotInUseSpan,
   SnapshotStats,
 } from "./lib/inspect/snapshot.ts";
 export { FlagNoGC, FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } from "./lib/flags.ts";
 export type { GoHeapOptions } from "./lib/options.ts";
+export type { RaceHooks } from "./lib/race_hooks.ts";
 export {
   type AddressSpace,
   type MemoryWindow,

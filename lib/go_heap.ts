@@ -9,7 +9,7 @@
  * ```
  *
  * Where a lower part has to call a higher one (an allocation starts a collection, the page heap wants spans
- * swept), it is given a function here.
+ * swept), it is given a function here. What a heap was not asked for (traces, hooks, a fence) is not put in.
  *
  * @module
  */
@@ -19,7 +19,10 @@ import { FixAlloc } from "./arena/fix_alloc.ts";
 import { PersistentMemory } from "./arena/persistent.ts";
 import { ProgramImage } from "./arena/program_image.ts";
 import { makeStats, MCACHE_SYS, type SysStat, sysStat } from "./arena/stats.ts";
-import { badArgument, GoThrow, requireInteger } from "./errors.ts";
+import { badArgument, requireInteger } from "./errors.ts";
+import { type AllocationWatch, DebugMalloc } from "./debug_malloc.ts";
+import { Door } from "./door.ts";
+import { Fence } from "./fence.ts";
 import { Frame, Ref } from "./frame.ts";
 import { Collector } from "./gc/collector.ts";
 import { FinalizerQueue } from "./gc/finalizer_queue.ts";
@@ -29,7 +32,8 @@ import { Pacer } from "./gc/pacer.ts";
 import { Roots } from "./gc/roots.ts";
 import { Specials } from "./gc/specials.ts";
 import { Sweep } from "./gc/sweep.ts";
-import { gctraceLine } from "./inspect/gctrace.ts";
+import { AllocationTrace } from "./inspect/allocation_trace.ts";
+import { gctraceLine, scavengeLines } from "./inspect/gctrace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
 import { GO_CACHE_BYTES, type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
@@ -42,19 +46,21 @@ import {
   checkGCPercent,
   checkOptions,
   type GoHeapOptions,
+  monotonicNs,
 } from "./options.ts";
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
+import type { RaceHooks } from "./race_hooks.ts";
 import { Cache } from "./spans/cache.ts";
 import { CentralLists } from "./spans/central.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
+import { FAST_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
 import { NUM_SIZE_CLASSES, roundupsize } from "./spans/size_classes.ts";
+import { POISON } from "./spans/span_record.ts";
 import { SpanTable } from "./spans/span_table.ts";
 import type { GoType } from "./types/go_type.ts";
 import { TypeTable } from "./types/type_table.ts";
-
-const POISON = 0xdb;
 
 /** The inside of a heap, for tests and tools of this project; nothing of it is public. */
 export let partsOf: (heap: GoHeap) => HeapParts;
@@ -92,14 +98,15 @@ export class GoHeap {
   readonly #options: CheckedOptions;
   readonly #space: AddressSpace;
   readonly #image: ProgramImage;
-  readonly #pageHeap: PageHeap;
+  readonly #door: Door;
+  readonly #scavenger: Scavenger;
   readonly #roots: Roots;
   readonly #collector: Collector;
   readonly #finalizers: Finalizers;
   readonly #malloc: Malloc;
   readonly #memory: MemoryAccess;
   readonly #lookup: Lookup;
-  #isOpen = true;
+  #isDisposed = false;
 
   static {
     partsOf = (heap) => heap.#parts;
@@ -112,9 +119,13 @@ export class GoHeap {
     this.platform = checked.platform;
     this.#space = checked.addressSpace ??
       new SharedAddressSpace({ limitBytes: checked.limitBytes });
+    // What is taken goes back if the address space refuses the rest.
+    using undo = new DisposableStack();
+    if (checked.addressSpace === undefined) undo.use(this.#space);
 
     const stats = makeStats(NUM_SIZE_CLASSES);
     const arena = new Arena(this.platform, this.#space, stats);
+    undo.defer(() => arena.release());
     const image = new ProgramImage(this.#space);
     const persistent = new PersistentMemory(this.#space, stats);
     new FixAlloc(GO_CACHE_BYTES, persistent, MCACHE_SYS).alloc();
@@ -130,6 +141,19 @@ export class GoHeap {
     const central = new CentralLists(spans, freeLists, pageHeap);
     const cache = new Cache(arena, spans, freeLists, central);
     pageHeap.local = cache;
+    const door = new Door(cache);
+    spans.onCorrupted = (message) => {
+      door.shut(`was found to be corrupted: ${message}`);
+      this.#collector.stop();
+    };
+    const clock = checked.clock === monotonicNs
+      ? monotonicNs
+      : door.guard("clock", checked.clock, 0);
+    const isOn = (setting: string) => (checked.debug.get(setting) ?? 0) > 0;
+    const isFenced = isOn("efence");
+    pageHeap.isFenced = isFenced;
+    const scavenger = new Scavenger(pageHeap, clock, isOn("scavenge") ? FAST_TIMES : GO_TIMES);
+    pageHeap.time = scavenger;
 
     const pacer = new Pacer(checked.gcPercent, checked.minHeapBytes, stats, cache);
     const specials = new Specials(spans, persistent);
@@ -151,7 +175,7 @@ export class GoHeap {
     const marker = new Marker(arena, spans, stats, {
       invalidPointerThrows: checked.debug.get("invalidptr") !== 0,
     });
-    this.#lookup = new Lookup(arena, spans, cache);
+    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, this.platform.pointerBytes);
     const typeOwner = this.types;
     const findObject = (p: Pointer) => this.#lookup.findObject(p);
     const finalizers = new Finalizers({
@@ -164,7 +188,7 @@ export class GoHeap {
       typeOwner,
       findObject,
     });
-    const isStressed = (checked.debug.get("gcstress") ?? 0) > 0;
+    const isStressed = isOn("gcstress");
     this.#collector = new Collector({
       arena,
       spans,
@@ -179,17 +203,25 @@ export class GoHeap {
       sweep,
       pacer,
       stats,
-      clock: checked.clock,
+      clock,
       policy: checked.collect,
       stress: isStressed,
     });
+    const trace = door.guard("trace", checked.trace, undefined);
+    const allocationTrace = isOn("allocfreetrace") ? new AllocationTrace(trace) : null;
+    const freed = (p: Pointer, bytes: number) => {
+      allocationTrace?.freed(p, bytes);
+      if (!isStressed) return;
+      arena.memory.u8.fill(POISON, p - arena.start, p - arena.start + bytes);
+    };
     sweep.hooks = {
       queueFinalizer: (data, p) => finalizers.queue(data, p),
-      freed: isStressed
-        ? (p, bytes) => arena.memory.u8.fill(POISON, p - arena.start, p - arena.start + bytes)
-        : null,
+      freed: isStressed || allocationTrace !== null ? freed : null,
     };
-    this.#malloc = new Malloc({
+    if (allocationTrace !== null) {
+      this.#collector.onCollecting = () => allocationTrace.collecting();
+    }
+    const mallocParts = {
       arena,
       spans,
       freeLists,
@@ -198,19 +230,29 @@ export class GoHeap {
       pacer,
       typeOwner,
       zeroBase: image.zeroBase,
-    });
+    };
+    const watch = watchOf(door, checked.race, allocationTrace);
+    this.#malloc = watch !== null || isFenced
+      ? new DebugMalloc(mallocParts, watch, isFenced)
+      : new Malloc(mallocParts);
     this.#malloc.hooks = {
       collectionDue: (p) => this.#collector.collectionDue(p),
       requireOpen: () => this.#requireOpen(),
       adviseOutOfMemory: () => this.#adviseOutOfMemory(),
     };
     this.#image = image;
-    this.#pageHeap = pageHeap;
+    this.#door = door;
+    this.#scavenger = scavenger;
     this.#roots = roots;
     this.#finalizers = finalizers;
-    this.#memory = new MemoryAccess(arena, image);
+    if (checked.race !== undefined) {
+      const { race } = checked;
+      finalizers.onBatch = door.guard("race.racefingo", () => race.racefingo(), undefined);
+    }
+    this.#memory = new MemoryAccess(arena, image, isFenced ? new Fence(arena, spans) : null);
     this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats };
-    if ((checked.debug.get("gctrace") ?? 0) > 0) this.#traceCollections();
+    if (isOn("gctrace")) this.#traceCollections(trace);
+    undo.move();
   }
 
   /**
@@ -257,6 +299,8 @@ export class GoHeap {
   /**
    * Returns the address of `size` bytes outside the arena that are never freed, aligned to `align` (a power
    * of two up to 8192; 0 for 8), counted under `stat`; seeds' persistentalloc.
+   *
+   * If there is no memory, that is a GoThrow for less than 64 KiB, and the address 0 from there on.
    */
   persistentalloc(size: number, align: number, stat: SysStat): Pointer {
     this.#requireOpen();
@@ -272,19 +316,22 @@ export class GoHeap {
     return this.#lookup.findObject(requireInteger("p", p, 0));
   }
 
-  /** The same by seed A's rules (mlookup): also beyond the last block of a span. */
+  /** The same by its name in seed A, mlookup. */
   mlookup(p: Pointer): ObjectPlace | null {
-    this.#requireOpen();
-    return this.#lookup.mlookup(requireInteger("p", p, 0));
+    return this.findObject(p);
   }
 
-  /** Collects, and sweeps everything; seeds' GC. */
+  /** Collects, and sweeps everything; seeds' GC. In a hook of the heap's own it does nothing, as gogc. */
   GC(): void {
     this.gogc(2);
   }
 
-  /** Collects: 0 if it is due, 1 in any case, 2 in any case and sweeping everything; seeds' gogc. */
+  /**
+   * Collects: 0 if it is due, 1 in any case, 2 in any case and sweeping everything; seeds' gogc. It does nothing while
+   * GOGC is off, and in a function that the heap itself has called in the middle of its work.
+   */
   gogc(force: 0 | 1 | 2): void {
+    if (this.#door.isInHook) return;
     this.#requireOpen();
     requireInteger("force", force, 0, 2);
     this.#collector.gogc(force);
@@ -300,14 +347,19 @@ export class GoHeap {
     return before;
   }
 
-  /** Collects and counts all free pages as given back to the host; debug.FreeOSMemory. */
+  /**
+   * Collects and gives all free pages back to the host; debug.FreeOSMemory. By themselves they go back when they
+   * have lain unused for five minutes. Growable buffers keep them all the same: then it is accounting only.
+   */
   FreeOSMemory(): void {
+    this.#requireOpen();
     this.GC();
-    this.#pageHeap.scavenge(-1);
+    this.#scavenger.force();
   }
 
   /** Says that all pointers the program still needs are rooted: a collection that is due runs now. */
   safepoint(): void {
+    if (this.#door.isInHook) return;
     this.#requireOpen();
     this.#collector.safepoint();
   }
@@ -502,17 +554,18 @@ export class GoHeap {
 
   /** Frees the heap: its addresses at once, its memory when V8 collects the buffers. */
   [Symbol.dispose](): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
+    if (this.#isDisposed) return;
+    if (this.#door.isInHook) this.#door.refuse();
+    this.#isDisposed = true;
     this.#collector.stop();
-    this.#parts.cache.clear();
+    this.#door.shut("was disposed of");
     this.#parts.arena.release();
     this.#image.release();
     if (this.#options.addressSpace === undefined) this.#space[Symbol.dispose]();
   }
 
   #requireOpen(): void {
-    if (!this.#isOpen) throw new GoThrow("Cannot use heap: it was disposed of");
+    if (!this.#door.isOpen) this.#door.refuse();
   }
 
   #adviseOutOfMemory(): string {
@@ -521,12 +574,35 @@ export class GoHeap {
       : "";
   }
 
-  #traceCollections(): void {
-    const { trace } = this.#options;
+  #traceCollections(trace: (line: string) => void): void {
+    const { stats } = this.#parts;
+    this.#scavenger.onRound = (round, releasedBytes) => {
+      for (const line of scavengeLines(stats, round, releasedBytes)) trace(line);
+    };
     this.#collector.onCollected = (report) => {
       const threads = this.#finalizers.isStarted ? 2 : 1;
       trace(gctraceLine(this.#parts, report, threads, this.#collector.pauseSweeps));
       this.#collector.pauseSweeps = 0;
     };
   }
+}
+
+/** What sees the allocations of a heap, in the seeds' order; null if nothing does. */
+function watchOf(
+  door: Door,
+  race: RaceHooks | undefined,
+  trace: AllocationTrace | null,
+): AllocationWatch | null {
+  if (race === undefined) return trace;
+  const racemalloc = door.guard(
+    "race.racemalloc",
+    (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
+    undefined,
+  );
+  return {
+    allocated(p, bytes, type) {
+      racemalloc(p, bytes);
+      trace?.allocated(p, bytes, type);
+    },
+  };
 }

@@ -2,8 +2,19 @@
  * Lookup: which object an address lies in.
  *
  * Any number is a legal question. The answer is an object for the address of any byte of a block, whether
- * the block is in use or free, and null outside the used arena and in pages that are free. It takes the same
- * steps as marking does.
+ * the block is in use or free, and null for all others:
+ *
+ * ```
+ *   │ free pages │ block 0 │ block 1 │ ... │ block n - 1 │ slack │ large object      │ slack │ not used yet
+ *     null         object    object          object        null    object              null    null
+ *                                                          └ the span's limit          └ the limit: what was
+ *                                                                                        asked for
+ * ```
+ *
+ * So one past the end of a block is the next block, and one past the last is nothing. Both seeds look at the limit,
+ * findObject itself and mlookup in what it calls; they differ in name only. The steps are those of marking.
+ *
+ * Lookups are counted by thread. Go counts in words, and on 32-bit platforms adds them up before they overflow.
  *
  * @module
  */
@@ -11,10 +22,12 @@
 import * as arenaTables from "./arena/arena.ts";
 import type { Arena } from "./arena/arena.ts";
 import type { ObjectPlace } from "./gc/finalizers.ts";
+import type { Pacer } from "./gc/pacer.ts";
 import * as platforms from "./platform/platform.ts";
 import type { Pointer } from "./platform/platform.ts";
 import * as cacheRecord from "./spans/cache_record.ts";
 import type { Cache } from "./spans/cache.ts";
+import { purgeCachedStats } from "./spans/cached_stats.ts";
 import * as sizeClasses from "./spans/size_classes.ts";
 import * as spanRecord from "./spans/span_record.ts";
 import type { SpanTable } from "./spans/span_table.ts";
@@ -26,30 +39,40 @@ const { LOCAL_LOOKUPS } = cacheRecord;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
 const { PAGES } = spanRecord;
 
+/** After so many lookups a 32-bit platform adds up what its threads have counted. */
+const MAX_SHORT_LOOKUPS = 2 ** 30;
+
 /** The lookup of one heap. See the head of the module. */
 export class Lookup {
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #cache: Cache;
+  readonly #stats: Float64Array;
+  readonly #pacer: Pacer;
+  readonly #maxLocalLookups: number;
 
-  constructor(arena: Arena, spans: SpanTable, cache: Cache) {
+  constructor(
+    arena: Arena,
+    spans: SpanTable,
+    cache: Cache,
+    stats: Float64Array,
+    pacer: Pacer,
+    pointerBytes: number,
+  ) {
     this.#arena = arena;
     this.#spans = spans;
     this.#cache = cache;
+    this.#stats = stats;
+    this.#pacer = pacer;
+    this.#maxLocalLookups = pointerBytes === 4 ? MAX_SHORT_LOOKUPS : Infinity;
   }
 
-  /** The object that `p` lies in, as long as it lies below its span's limit; seed B's findObject. */
+  /** The object that `p` lies in; null if there is none. Seed B's findObject, seed A's mlookup. */
   findObject(p: Pointer): ObjectPlace | null {
-    return this.#find(p, true);
-  }
-
-  /** The block that `p` lies in, or would if its span were cut to the end; seed A's mlookup. */
-  mlookup(p: Pointer): ObjectPlace | null {
-    return this.#find(p, false);
-  }
-
-  #find(p: Pointer, belowLimit: boolean): ObjectPlace | null {
-    this.#cache.floats[LOCAL_LOOKUPS]++;
+    if (++this.#cache.floats[LOCAL_LOOKUPS] >= this.#maxLocalLookups) {
+      purgeCachedStats(this.#cache, this.#stats);
+      this.#pacer.look();
+    }
     const arena = this.#arena;
     const offset = p - arena.start;
     if (!(offset >= 0 && offset < arena.memory.usedBytes)) return null;
@@ -59,18 +82,18 @@ export class Lookup {
 
     const pageInSpan = info & INFO_PAGE_MASK;
     const cls = info >> INFO_CLASS_SHIFT;
-    if (cls === 0) return this.#findLarge(page - pageInSpan, offset, belowLimit);
+    if (cls === 0) return this.#findLarge(page - pageInSpan, offset);
     const inSpan = (pageInSpan << PAGE_SHIFT) + (offset & (PAGE_BYTES - 1));
     const block = Math.imul(inSpan >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
-    if (belowLimit && block >= CLASS_TO_BLOCKS[cls]) return null;
+    if (block >= CLASS_TO_BLOCKS[cls]) return null;
     const size = CLASS_TO_SIZE[cls];
     return { span: page - pageInSpan, base: p - (inSpan - block * size), size };
   }
 
-  #findLarge(start: number, offset: number, belowLimit: boolean): ObjectPlace | null {
+  #findLarge(start: number, offset: number): ObjectPlace | null {
     const span = this.#arena.pageSpan[start];
     const inSpan = offset - start * PAGE_BYTES;
-    if (belowLimit && inSpan >= this.#spans.limitBytes(span)) return null;
+    if (inSpan >= this.#spans.limitBytes(span)) return null;
     const size = this.#spans.ints[span + PAGES] * PAGE_BYTES;
     return { span: start, base: this.#arena.pageAddress(start), size };
   }

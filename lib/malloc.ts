@@ -226,7 +226,7 @@ export class Malloc {
   }
 
   #newTinySlowly(size: number, flags: number): Pointer {
-    if (size >>> 0 !== size || size === 0) return +this.#large(size, null, flags);
+    if (size >>> 0 !== size || size === 0) return +this.large(size, null, flags);
     const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, 0);
     if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
@@ -235,21 +235,25 @@ export class Malloc {
 
   /** Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. */
   #slowly(size: number, type: GoType | null, flags: number): Pointer {
-    if ((flags & ALL_FLAGS) !== flags) {
-      badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
-    }
+    this.checkRequest(type, flags);
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (!isNoScan && type?.owner !== this.#typeOwner) {
-      if (type === null) throw new GoThrow("malloc missing type");
-      return foreignType(type);
-    }
     if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return +this.#large(size, type, flags);
+      return +this.large(size, type, flags);
     }
     const p = this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
+  }
+
+  /** Throws for flags that are none, and for a missing or foreign type of an object with pointers. */
+  protected checkRequest(type: GoType | null, flags: number): void {
+    if ((flags & ALL_FLAGS) !== flags) {
+      badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
+    }
+    if ((flags & FlagNoScan) !== 0 || type?.owner === this.#typeOwner) return;
+    if (type === null) throw new GoThrow("malloc missing type");
+    foreignType(type);
   }
 
   /** Takes the next block of class `cls`, cleared unless `flags` say otherwise, and writes its types. */
@@ -277,8 +281,11 @@ export class Malloc {
     this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
   }
 
-  /** Everything that is not a small object: large ones, empty ones, and sizes that are none. */
-  #large(size: number, type: GoType | null, flags: number): Pointer {
+  /**
+   * Everything that is not a small object: large ones, empty ones, and sizes that are none. A small object may be
+   * allocated in this way as well.
+   */
+  protected large(size: number, type: GoType | null, flags: number): Pointer {
     this.hooks.requireOpen();
     requireInteger("size", size, 0);
     if (size === 0) return this.#zeroBase;

@@ -5,18 +5,25 @@
  * persistent memory); anything else throws. Addresses must be aligned to what is loaded. A pointer is a word
  * of the platform, little-endian, and holds the full address.
  *
+ * With efence the quick ways are given an arena of no bytes, so that every access takes the last way, where the
+ * fence is asked. Other heaps have nothing to do with it.
+ *
  * @module
  */
 
 import type { Arena } from "./arena/arena.ts";
 import type { ProgramImage } from "./arena/program_image.ts";
 import { badArgument, requireInteger } from "./errors.ts";
-import type { Memory } from "./platform/memory.ts";
+import type { Fence } from "./fence.ts";
+import { Memory } from "./platform/memory.ts";
 import type { Pointer } from "./platform/platform.ts";
 
 /** Memory as the program sees it. See the head of the module. */
 export class MemoryAccess {
+  /** The objects' memory; an empty one if there is a fence. */
   readonly #objects: Memory;
+  readonly #arena: Arena;
+  readonly #fence: Fence | null;
   readonly #image: ProgramImage;
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
@@ -26,8 +33,12 @@ export class MemoryAccess {
   readonly #base: number;
   readonly #maxPointer: number;
 
-  constructor(arena: Arena, image: ProgramImage) {
-    this.#objects = arena.memory;
+  constructor(arena: Arena, image: ProgramImage, fence: Fence | null) {
+    this.#objects = fence === null
+      ? arena.memory
+      : new Memory(arena.start, new SharedArrayBuffer(0), 0, 0);
+    this.#arena = arena;
+    this.#fence = fence;
     this.#image = image;
     this.#arenaStart = arena.start;
     this.#pointerBytes = arena.platform.pointerBytes;
@@ -208,16 +219,20 @@ export class MemoryAccess {
   }
 
   #systemMemory(p: Pointer, align: number, bytes: number): Memory {
-    const { memory } = this.#image;
     if (!Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
     }
+    const object = this.#fence?.memoryAt(p, bytes) ?? null;
+    if (object !== null) return object;
+    const { memory } = this.#image;
     if (p < memory.base || p + bytes > memory.base + memory.bytes) {
       badArgument(
         "p",
         p,
         `an address with ${bytes} bytes of this heap's memory behind it, in the arena ` +
-          `(0x${this.#arenaStart.toString(16)}, ${this.#objects.usedBytes} bytes) or outside it`,
+          `(0x${
+            this.#arenaStart.toString(16)
+          }, ${this.#arena.memory.usedBytes} bytes) or outside it`,
       );
     }
     return memory;

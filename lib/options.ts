@@ -8,6 +8,7 @@ import { badArgument, requireInteger } from "./errors.ts";
 import type { CollectPolicy } from "./gc/collector.ts";
 import type { AddressSpace } from "./platform/address_space.ts";
 import { hostPlatform, type Platform, platformNamed } from "./platform/platform.ts";
+import type { RaceHooks } from "./race_hooks.ts";
 
 /**
  * What a heap can be told when it is made. Everything has a default.
@@ -37,12 +38,17 @@ export interface GoHeapOptions {
   limitBytes?: number;
   /** Bytes between two samples of the memory profile; default 0: none. */
   memProfileRate?: number;
-  /** Like GODEBUG: `"gctrace=1,gcstress=1"`. Settings that are not known are ignored. */
+  /**
+   * Like GODEBUG: `"gctrace=1,gcstress=1"`. Known are `gctrace`, `allocfreetrace`, `efence`, `gcstress`,
+   * `invalidptr` (on if not set to 0) and `scavenge`; others are ignored.
+   */
   debug?: string;
   /** Nanoseconds, monotonic; default: `performance.now()`. */
   clock?: () => number;
   /** Where debug output goes, a line at a time; default: standard error. */
   trace?: (line: string) => void;
+  /** A race detector that is told where blocks begin their lives; default: none. */
+  race?: RaceHooks;
   /** Where memory comes from; default: growable shared buffers. */
   addressSpace?: AddressSpace;
 }
@@ -57,6 +63,7 @@ export interface CheckedOptions {
   readonly debug: ReadonlyMap<string, number>;
   readonly clock: () => number;
   readonly trace: (line: string) => void;
+  readonly race: RaceHooks | undefined;
   readonly addressSpace: AddressSpace | undefined;
 }
 
@@ -77,6 +84,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
     debug = "",
     clock = monotonicNs,
     trace = printLine,
+    race,
     addressSpace,
   } = options;
   if (compiler !== "gc") badArgument("compiler", compiler, '"gc"');
@@ -87,6 +95,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
   if (memProfileRate !== 0) badArgument("memProfileRate", memProfileRate, "0");
   requireFunction("clock", clock);
   requireFunction("trace", trace);
+  if (race !== undefined) requireRaceHooks(race);
   if (addressSpace !== undefined) requireAddressSpace(addressSpace, limitBytes);
   return {
     platform: platform === undefined ? hostPlatform() : platformNamed(platform),
@@ -97,6 +106,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
     debug: parseDebug(debug),
     clock,
     trace,
+    race,
     addressSpace,
   };
 }
@@ -123,6 +133,12 @@ function requireFunction(name: string, value: unknown): void {
   if (typeof value !== "function") badArgument(name, value, "a function");
 }
 
+function requireRaceHooks(race: RaceHooks): void {
+  if (typeof race?.racemalloc !== "function" || typeof race.racefingo !== "function") {
+    badArgument("race", race, "an object with the functions racemalloc and racefingo");
+  }
+}
+
 function requireAddressSpace(space: AddressSpace, limitBytes: number): void {
   if (typeof space?.reserve !== "function" || typeof space.window !== "function") {
     badArgument("addressSpace", space, "an AddressSpace");
@@ -132,7 +148,8 @@ function requireAddressSpace(space: AddressSpace, limitBytes: number): void {
   }
 }
 
-function monotonicNs(): number {
+/** The default of `clock`. */
+export function monotonicNs(): number {
   return performance.now() * 1e6;
 }
 

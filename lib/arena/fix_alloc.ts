@@ -36,25 +36,26 @@ export class FixAlloc {
     return this.inuse * this.#bytes;
   }
 
-  /** The record given back last, or a new one. */
+  /** The record given back last, or a new one; throws if there is no memory for one. */
   alloc(): number {
-    const again = this.#free.pop();
-    if (again === undefined) this.#carve();
+    this.reserve();
     this.inuse++;
-    return again ?? this.made++;
+    const again = this.#free.pop();
+    if (again !== undefined) return again;
+    this.#room--;
+    return this.made++;
+  }
+
+  /** Makes sure that the next `alloc` finds a record; throws if there is no memory for one. */
+  reserve(): void {
+    if (this.#free.length > 0 || this.#room > 0) return;
+    this.#persistent.alloc(CHUNK_BYTES, 0, this.#stat);
+    this.#room = Math.floor(CHUNK_BYTES / this.#bytes);
   }
 
   /** Takes a record back. Its contents are not cleared. */
   free(record: number): void {
     this.#free.push(record);
     this.inuse--;
-  }
-
-  #carve(): void {
-    if (this.#room === 0) {
-      this.#persistent.alloc(CHUNK_BYTES, 0, this.#stat);
-      this.#room = Math.floor(CHUNK_BYTES / this.#bytes);
-    }
-    this.#room--;
   }
 }

@@ -19,17 +19,16 @@
 import type { Arena } from "../arena/arena.ts";
 import type { ProgramImage } from "../arena/program_image.ts";
 import {
-  HEAP_ALLOC,
   LAST_GC_NS,
   NUM_GC,
   PAUSE_END_NS,
   PAUSE_NS,
   PAUSE_RING,
   PAUSE_TOTAL_NS,
-  TINY_ALLOCS,
 } from "../arena/stats.ts";
 import type { Pointer } from "../platform/platform.ts";
 import type { Cache } from "../spans/cache.ts";
+import { purgeCachedStats } from "../spans/cached_stats.ts";
 import type { PageHeap } from "../spans/page_heap.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
 import { CLASS, IN_USE, STATE } from "../spans/span_record.ts";
@@ -59,6 +58,8 @@ export interface CollectionReport {
 
 /** The collector of one heap. See the head of the module. */
 export class Collector implements TurnWork {
+  /** Called when a collection begins. */
+  onCollecting: () => void = () => {};
   /** Called after marking, before anything of this collection is swept. */
   onCollected: ((report: CollectionReport) => void) | null = null;
   /** Spans swept inside pauses since the last report. */
@@ -159,7 +160,7 @@ export class Collector implements TurnWork {
 
   /** The program says that all it needs is rooted. */
   safepoint(): void {
-    this.#pageHeap.nowNs = this.#clock();
+    this.#pageHeap.tick(this.#clock());
     if (this.#stress) this.gogc(2);
     else if (this.#isRequested || this.#pacer.isDue) this.gogc(0);
   }
@@ -183,7 +184,8 @@ export class Collector implements TurnWork {
   }
 
   #collect(startNs: number, eager: boolean): void {
-    this.#pageHeap.nowNs = startNs;
+    this.#pageHeap.tick(startNs);
+    this.onCollecting();
     const sweepStartNs = this.#clock();
     this.pauseSweeps += this.#sweep.finish();
     this.#cache.clearTiny();
@@ -198,7 +200,7 @@ export class Collector implements TurnWork {
     }
     const markEndNs = this.#clock();
 
-    this.#addUpLocal();
+    purgeCachedStats(this.#cache, this.#stats);
     this.#pacer.aim();
     const endNs = this.#clock();
     this.#recordPause(endNs - startNs);
@@ -245,12 +247,6 @@ export class Collector implements TurnWork {
       const high = pointerBytes === 8 ? memory.u32[at + 1] : 0;
       this.#marker.grey(memory.u32[at] + high * 2 ** 32);
     }
-  }
-
-  #addUpLocal(): void {
-    this.#stats[HEAP_ALLOC] += this.#cache.takeCacheAlloc();
-    this.#stats[TINY_ALLOCS] += this.#cache.takeTinyAllocs();
-    this.#cache.purgeLookups(this.#stats);
   }
 
   #recordPause(pauseNs: number): void {

@@ -138,6 +138,11 @@ export class FinalizerQueue {
     }
   }
 
+  /** Whether the next one to be taken is the first of those that were queued together. */
+  get hasNewBatch(): boolean {
+    return this.#running === 0 && this.#queue !== 0;
+  }
+
   /** Whether nothing waits to be called. */
   get isEmpty(): boolean {
     return this.#queue === 0 && this.#running === 0;

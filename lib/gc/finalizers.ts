@@ -66,6 +66,8 @@ export interface ObjectPlace {
 
 /** The finalizers of one heap. See the head of the module. */
 export class Finalizers {
+  /** Called before the first of those that were queued together is called. */
+  onBatch: () => void = () => {};
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #image: ProgramImage;
@@ -150,6 +152,7 @@ export class Finalizers {
   }
 
   #runNext(onError: (error: unknown) => void): boolean {
+    if (this.#queue.hasNewBatch) this.onBatch();
     const next = this.#queue.take();
     if (next === null) return false;
     const { fn, parameter, object } = this.#records[next.data]!;
@@ -227,8 +230,12 @@ export class Finalizers {
     this.#sweep.ensureSwept(span);
     const data = this.#freeRecords.pop() ?? this.#records.length;
     this.#records[data] = record;
-    const added = this.#specials.add(span, this.#offset(span, p), KIND_FINALIZER, data);
-    if (!added) this.#freeRecord(data);
+    let added = false;
+    try {
+      added = this.#specials.add(span, this.#offset(span, p), KIND_FINALIZER, data);
+    } finally {
+      if (!added) this.#freeRecord(data);
+    }
     return added;
   }
 

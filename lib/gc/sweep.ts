@@ -23,7 +23,6 @@
 import type { Arena } from "../arena/arena.ts";
 import * as bitmapPlanes from "../arena/bitmap.ts";
 import * as statistics from "../arena/stats.ts";
-import { GoThrow } from "../errors.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
 import * as cacheRecord from "../spans/cache_record.ts";
@@ -152,13 +151,20 @@ export class Sweep implements Sweeper {
   sweepSpan(span: number, preserve: boolean): boolean {
     const { ints, sweep } = this.#spans;
     if (ints[span + STATE] !== IN_USE || ints[span + SWEEPGEN] !== sweep[HEAP_SWEEPGEN] - 1) {
-      throw new GoThrow(
+      this.#spans.corrupted(
         `MSpan_Sweep: bad span state: page ${ints[span + START]}, state ${ints[span + STATE]}, ` +
           `sweepgen ${ints[span + SWEEPGEN]}/${sweep[HEAP_SWEEPGEN]}`,
       );
     }
     this.#freeLists.markChain(span);
-    if (this.#specials.has(span)) this.#sweepSpecials(span);
+    if (this.#specials.has(span)) {
+      try {
+        this.#sweepSpecials(span);
+      } catch (error) {
+        this.#unclaim(span);
+        throw error;
+      }
+    }
     return ints[span + CLASS] === 0 ? this.#sweepLarge(span) : this.#sweepSmall(span, preserve);
   }
 
@@ -172,11 +178,24 @@ export class Sweep implements Sweeper {
       const block = Math.floor(offset / size);
       const at = (ints[span + START] << MARK_SHIFT) + ((block >>> 5) << 1);
       if ((marks[at] & (1 << (block & 31))) !== 0) continue;
+      // First what can fail: the queue may find no memory for another block.
+      if (kind === KIND_FINALIZER) {
+        this.hooks.queueFinalizer(data, address + offset);
+        marks[at] |= 1 << (block & 31);
+      }
       this.#specials.remove(span, offset, kind);
-      if (kind !== KIND_FINALIZER) continue;
-      marks[at] |= 1 << (block & 31);
-      this.hooks.queueFinalizer(data, address + offset);
     }
+  }
+
+  /**
+   * Gives back a claimed span whose sweep failed before anything was freed: it is to be swept, as it was. The
+   * blocks that are marked for their finalizers stay so until then.
+   */
+  #unclaim(span: number): void {
+    const { ints, sweep } = this.#spans;
+    Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN] - 2);
+    sweep[SWEEP_POSITION] = Math.min(sweep[SWEEP_POSITION], this.#spans.numberOf(span));
+    sweep[SWEEP_DONE] = 0;
   }
 
   #sweepSmall(span: number, preserve: boolean): boolean {

@@ -38,6 +38,7 @@ import {
   TINY_ALLOCS,
 } from "../arena/stats.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
+import { purgeCachedStats } from "../spans/cached_stats.ts";
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import { BLOCKS, CLASS, FREE_BLOCKS, IN_USE, PAGES, STATE } from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
@@ -219,7 +220,5 @@ export function readMemStats(parts: HeapParts): MemStats {
 /** Gives what the thread's cache holds back to the central lists and adds up its counts. */
 function flushCache({ cache, stats }: HeapParts): void {
   cache.releaseAll();
-  stats[HEAP_ALLOC] += cache.takeCacheAlloc();
-  stats[TINY_ALLOCS] += cache.takeTinyAllocs();
-  cache.purgeLookups(stats);
+  purgeCachedStats(cache, stats);
 }

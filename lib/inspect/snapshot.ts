@@ -26,6 +26,7 @@ import {
   CLASS,
   EMPTY_SPAN,
   emptyList,
+  FENCED,
   FREE,
   freeList,
   HEAP_SWEEPGEN,
@@ -121,6 +122,16 @@ export interface SnapshotFreeSpan {
   needzero: number;
 }
 
+/** A span that held an object of a heap with `debug: "efence=1"`, and is never used again. */
+export interface SnapshotFencedSpan {
+  /** Its first page. */
+  page: number;
+  /** Its length. */
+  npages: number;
+  /** Tells it from the others. */
+  state: "fenced";
+}
+
 /**
  * The allocator's state: spans in address order, and all lists with the first span's page first.
  *
@@ -147,7 +158,7 @@ export interface HeapSnapshot {
   /** The current tiny block: bytes from the arena's start to its free part, and how many those are. */
   tiny: { pos: number; left: number } | null;
   /** Spans in address order. */
-  spans: (SnapshotInUseSpan | SnapshotFreeSpan)[];
+  spans: (SnapshotInUseSpan | SnapshotFreeSpan | SnapshotFencedSpan)[];
   /** Free spans by length in pages, up to 127. */
   free: Record<string, number[]>;
   /** Free spans of 128 pages and more. */
@@ -227,13 +238,14 @@ function snapshotStats({ spans, cache, pacer, stats }: HeapParts): SnapshotStats
   };
 }
 
-function snapshotSpan(parts: HeapParts, span: number): SnapshotInUseSpan | SnapshotFreeSpan {
+function snapshotSpan(parts: HeapParts, span: number): HeapSnapshot["spans"][number] {
   const { spans, specials } = parts;
   const { ints } = spans;
   const place = { page: ints[span + START], npages: ints[span + PAGES] };
   if (ints[span + STATE] === FREE) {
     return { ...place, state: "free", needzero: ints[span + NEED_ZERO] };
   }
+  if (ints[span + STATE] === FENCED) return { ...place, state: "fenced" };
   if (ints[span + STATE] !== IN_USE) {
     throw new Error(`span at page ${place.page} has state ${ints[span + STATE]}`);
   }

@@ -9,6 +9,7 @@
  *   lists        every span is in the one list that its state calls for, and no list has anything else
  *   span         blocks in use + free blocks = blocks; free ones distinct, within the span
  *   bitmap       no mark between collections; types of a block in use stop at the first dead word
+ *   fenced       pages whose object was freed still hold what they were overwritten with
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
  *   specials     sorted, inside their span
  * ```
@@ -35,6 +36,7 @@ import {
   CHAIN_BLOCKS,
   CLASS,
   emptyList,
+  FENCED,
   FREE,
   FREE_BLOCKS,
   freeList,
@@ -47,6 +49,7 @@ import {
   nonemptyList,
   PAGES,
   PAGES_RELEASED,
+  POISON,
   PREV,
   START,
   STATE,
@@ -73,7 +76,9 @@ export function verify(parts: HeapParts): void {
   verifyPages(parts, handles);
   verifyLists(parts, handles);
   for (const span of handles) {
-    if (parts.spans.ints[span + STATE] === IN_USE) verifyInUse(parts, span);
+    const state = parts.spans.ints[span + STATE];
+    if (state === IN_USE) verifyInUse(parts, span);
+    else if (state === FENCED) verifyFenced(parts, span);
   }
   verifyStats(parts, handles);
 }
@@ -90,8 +95,8 @@ function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): v
     equal("spans follow each other without a gap", start, page);
     check(pages > 0, "a span has pages", () => `${pages} pages at page ${start}`);
     check(
-      state === FREE || state === IN_USE,
-      "a span with pages is free or in use",
+      state === FREE || state === IN_USE || state === FENCED,
+      "a span with pages is free, in use or fenced",
       () => `state ${state} at page ${start}`,
     );
     check(
@@ -134,7 +139,12 @@ function verifyLists(parts: HeapParts, handles: readonly number[]): void {
       listed.set(span, head);
     }
   }
+  const unlisted = handles.filter((span) => ints[span + STATE] === FENCED);
+  for (const span of unlisted) {
+    check(!listed.has(span), "a fenced span is in no list", () => `page ${ints[span + START]}`);
+  }
   for (const span of handles) {
+    if (ints[span + STATE] === FENCED) continue;
     const where = `the span at page ${ints[span + START]} is in the list of its kind`;
     check(
       expectedLists(parts, span).includes(listed.get(span) ?? -1),
@@ -142,7 +152,7 @@ function verifyLists(parts: HeapParts, handles: readonly number[]): void {
       () => `list ${listed.get(span)}`,
     );
   }
-  equal("lists hold no other spans", listed.size, handles.length);
+  equal("lists hold no other spans", listed.size, handles.length - unlisted.length);
 }
 
 /** The lists that a span may be in. A span that is not swept may be behind its time. */
@@ -197,6 +207,23 @@ function verifyInUse(parts: HeapParts, span: number): void {
     );
     before = offset * 4 + kind;
   }
+}
+
+/** Nobody may write to a freed object; a view of it, kept from before, is a way to do so that nothing else sees. */
+function verifyFenced({ arena, spans }: HeapParts, span: number): void {
+  const { ints } = spans;
+  const { u8 } = arena.memory;
+  const start = ints[span + START];
+  const end = (start + ints[span + PAGES]) * PAGE_BYTES;
+  let at = start * PAGE_BYTES;
+  while (at < end && u8[at] === POISON) at++;
+  check(
+    at === end,
+    "nobody writes to an object that was freed",
+    () =>
+      `0x${u8[at].toString(16)} at 0x${(arena.start + at).toString(16)}, in the object of ` +
+      `${spans.limitBytes(span)} bytes that was at 0x${arena.pageAddress(start).toString(16)}`,
+  );
 }
 
 function verifyBlocks(parts: HeapParts, span: number, where: string): void {
@@ -317,7 +344,7 @@ function verifyStats(parts: HeapParts, handles: readonly number[]): void {
   let largeObjects = 0;
   for (const span of handles) {
     const pages = ints[span + PAGES];
-    if (ints[span + STATE] === FREE) {
+    if (ints[span + STATE] !== IN_USE) {
       idlePages += pages;
       releasedPages += ints[span + PAGES_RELEASED];
       continue;
@@ -332,7 +359,7 @@ function verifyStats(parts: HeapParts, handles: readonly number[]): void {
     }
   }
   equal("HEAP_INUSE is what spans in use take", stats[HEAP_INUSE], inUsePages * PAGE_BYTES);
-  equal("HEAP_IDLE is what free spans take", stats[HEAP_IDLE], idlePages * PAGE_BYTES);
+  equal("HEAP_IDLE is what free and fenced spans take", stats[HEAP_IDLE], idlePages * PAGE_BYTES);
   equal(
     "HEAP_RELEASED is what was released of free spans",
     stats[HEAP_RELEASED],

@@ -188,9 +188,17 @@ export class Cache implements LocalCounts {
 
   /** Forgets everything: the heap is gone. */
   clear(): void {
+    this.#held.fill(0);
+    this.hideRuns();
+  }
+
+  /**
+   * Has every allocation take the slow path and find nothing there. Whoever has kept `ints` and `floats` from before
+   * may put them back.
+   */
+  hideRuns(): void {
     this.ints.fill(0);
     this.floats.fill(0);
-    this.#held.fill(0);
     this.clearTiny();
   }
 

@@ -13,7 +13,6 @@
  * @module
  */
 
-import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
 import type { FreeLists } from "./free_list.ts";
 import type { PageHeap } from "./page_heap.ts";
@@ -58,7 +57,9 @@ export class CentralLists {
     }
     const ints = this.#spans.ints;
     if (ints[span + FREE_BLOCKS] === 0) {
-      throw new GoThrow(`MCentral_CacheSpan - no free block in span at page ${ints[span + START]}`);
+      this.#spans.corrupted(
+        `MCentral_CacheSpan - no free block in span at page ${ints[span + START]}`,
+      );
     }
     ints[span + IN_CACHE] = 1;
     return span;
@@ -76,7 +77,7 @@ export class CentralLists {
     }
     this.#lock.unlock();
     if (ints[span + FREE_BLOCKS] === ints[span + BLOCKS]) {
-      throw new GoThrow(`refcount of cached span at page ${ints[span + START]} is 0`);
+      spans.corrupted(`refcount of cached span at page ${ints[span + START]} is 0`);
     }
   }
 
@@ -135,7 +136,7 @@ export class CentralLists {
       if (!claimed && ints[span + SWEEPGEN] === generation - 1) continue;
       spans.remove(span);
       spans.insertBack(emptyList(cls), span);
-      if (claimed) this.#sweepUnlocked(span);
+      if (claimed) this.#sweepOrPutBack(span);
       return span;
     }
     return -1;
@@ -160,10 +161,25 @@ export class CentralLists {
     return -1;
   }
 
+  /** Sweeps a span with free blocks, which is in the empty list; if that fails, it was not to be there. */
+  #sweepOrPutBack(span: number): void {
+    const spans = this.#spans;
+    try {
+      this.#sweepUnlocked(span);
+    } catch (error) {
+      spans.remove(span);
+      spans.insert(nonemptyList(spans.ints[span + CLASS]), span);
+      throw error;
+    }
+  }
+
   #sweepUnlocked(span: number): void {
     this.#lock.unlock();
-    this.#pageHeap.sweeper.sweepSpan(span, true);
-    this.#lock.lock();
+    try {
+      this.#pageHeap.sweeper.sweepSpan(span, true);
+    } finally {
+      this.#lock.lock();
+    }
   }
 
   /** Cuts a new span of class `cls` into blocks, all free. Seeds' MCentral_Grow. */

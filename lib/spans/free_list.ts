@@ -28,7 +28,6 @@
 import * as arenaTables from "../arena/arena.ts";
 import type { Arena } from "../arena/arena.ts";
 import * as bitmapPlanes from "../arena/bitmap.ts";
-import { GoThrow } from "../errors.ts";
 import * as platforms from "../platform/platform.ts";
 import { lowestBit } from "./bits.ts";
 import * as sizeClasses from "./size_classes.ts";
@@ -201,7 +200,7 @@ export class FreeLists {
       head = this.#readLink(ints[span + START], ints[span + CLASS], head - 1);
     }
     if (found.length !== ints[span + CHAIN_BLOCKS]) {
-      throw new GoThrow(
+      this.#spans.corrupted(
         `runtime: free list of span at page ${ints[span + START]} is corrupted: ` +
           `${found.length} blocks linked, not ${ints[span + CHAIN_BLOCKS]}`,
       );
@@ -250,7 +249,7 @@ export class FreeLists {
     if (address === 0) return 0;
     const next = (address - this.#arena.pageAddress(start)) / CLASS_TO_SIZE[cls];
     if (Number.isInteger(next) && next >= 0 && next < CLASS_TO_BLOCKS[cls]) return next + 1;
-    throw new GoThrow(
+    return this.#spans.corrupted(
       `runtime: free list of span at page ${start} is corrupted: ` +
         `block ${block} links to 0x${address.toString(16)}`,
     );

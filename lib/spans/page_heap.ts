@@ -15,6 +15,9 @@
  * collection is still being swept, as many are swept free as are asked for, so that the heap does not grow
  * as long as there is garbage to be found.
  *
+ * What depends on time, the scavenger, is looked at here now and then; see scavenger.ts. With efence a large
+ * object's pages are fenced when it is freed: overwritten, in no list, never handed out again.
+ *
  * Conservation: HEAP_INUSE + HEAP_IDLE = HEAP_SYS, and all spans together are as long as the used arena.
  *
  * @module
@@ -23,7 +26,6 @@
 import * as arenaTables from "../arena/arena.ts";
 import type { Arena } from "../arena/arena.ts";
 import * as statistics from "../arena/stats.ts";
-import { GoThrow } from "../errors.ts";
 import { Lock } from "../platform/lock.ts";
 import * as platforms from "../platform/platform.ts";
 import { lowestBit } from "./bits.ts";
@@ -43,6 +45,7 @@ const {
   BLOCKS,
   CHAIN_BLOCKS,
   CLASS,
+  FENCED,
   FREE,
   FREE_BLOCKS,
   HEAP_SWEEPGEN,
@@ -55,6 +58,7 @@ const {
   NO_SCAN,
   PAGES,
   PAGES_RELEASED,
+  POISON,
   SPECIALS,
   STACK,
   START,
@@ -79,6 +83,17 @@ export interface LocalCounts {
   takeTinyAllocs(): number;
 }
 
+/** What the page heap is lent for what depends on time: a clock, and what looks at it. */
+export interface Timekeeper {
+  /** The time on the heap's clock, in ns. */
+  now(): number;
+  /** Called with the time whenever somebody has looked at the clock, with no lock held. */
+  passed(nowNs: number): void;
+}
+
+/** The clock is looked at when so many spans have been handed out. */
+const SPANS_A_LOOK = 64;
+
 const GROWTH_PAGES = (1 << 20) / PAGE_BYTES;
 const GROWTH_ROUND_PAGES = (64 << 10) / PAGE_BYTES;
 
@@ -88,8 +103,12 @@ export class PageHeap {
   sweeper!: Sweeper;
   /** The calling thread's cache, set when the heap is put together. */
   local!: LocalCounts;
-  /** The heap's clock as it stood at the last collection or safepoint: the age of free spans. */
+  /** Set when the heap is put together; see {@linkcode Timekeeper}. */
+  time!: Timekeeper;
+  /** The heap's clock as it stood when it was last looked at: the age of free spans. */
   nowNs = 0;
+  /** Whether the pages of a freed object are fenced; see the head of the module. */
+  isFenced = false;
   readonly lock = new Lock();
   /** A bit a length below MAX_LIST_PAGES: 0 if there surely is no free span of that length. */
   readonly #listed = new Int32Array(new SharedArrayBuffer(MAX_LIST_PAGES / 8));
@@ -97,6 +116,7 @@ export class PageHeap {
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
   readonly #stats: Float64Array;
+  #spansToLook = SPANS_A_LOOK;
 
   constructor(arena: Arena, spans: SpanTable, freeLists: FreeLists, stats: Float64Array) {
     this.#arena = arena;
@@ -132,7 +152,17 @@ export class PageHeap {
       this.#arena.clear(ints[span + START] * PAGE_BYTES, pages * PAGE_BYTES);
     }
     ints[span + NEED_ZERO] = 0;
+    if (--this.#spansToLook === 0) {
+      this.#spansToLook = SPANS_A_LOOK;
+      this.tick(this.time.now());
+    }
     return span;
+  }
+
+  /** Takes note of the time on the heap's clock, and does what is due by then. */
+  tick(nowNs: number): void {
+    this.nowNs = nowNs;
+    this.time.passed(nowNs);
   }
 
   /** Takes a span back; a large object is booked as freed here. Seeds' MHeap_Free. */
@@ -147,7 +177,8 @@ export class PageHeap {
       }
       this.#stats[HEAP_INUSE] -= this.#spans.ints[span + PAGES] * PAGE_BYTES;
       this.#forgetObjects(span);
-      this.#freeSpan(span, this.nowNs);
+      if (isLarge && this.isFenced) this.#fence(span);
+      else this.#freeSpan(span, this.nowNs);
     } finally {
       this.lock.unlock();
     }
@@ -178,7 +209,7 @@ export class PageHeap {
     if (ints[span + STATE] === IN_USE && inUse === 0 && ints[span + SWEEPGEN] === generation) {
       return;
     }
-    throw new GoThrow(
+    this.#spans.corrupted(
       `MHeap_FreeSpanLocked - invalid free of span at page ${ints[span + START]}: state ` +
         `${ints[span + STATE]}, ${inUse} blocks in use, sweepgen ${
           ints[span + SWEEPGEN]
@@ -191,6 +222,17 @@ export class PageHeap {
     const { pageInfo } = this.#arena;
     const end = ints[span + START] + ints[span + PAGES];
     for (let page = ints[span + START]; page < end; page++) pageInfo[page] = NO_OBJECT;
+  }
+
+  /** Puts up the fence around a span that no object is in any more. */
+  #fence(span: number): void {
+    const ints = this.#spans.ints;
+    const first = ints[span + START] * PAGE_BYTES;
+    const bytes = ints[span + PAGES] * PAGE_BYTES;
+    this.#spans.remove(span);
+    ints[span + STATE] = FENCED;
+    this.#stats[HEAP_IDLE] += bytes;
+    this.#arena.memory.u8.fill(POISON, first, first + bytes);
   }
 
   #scavengeList(list: number, limitNs: number): number {
@@ -245,10 +287,12 @@ export class PageHeap {
       if (!this.#grow(pages)) return -1;
       span = this.#findBestFit(pages);
       if (span < 0) {
-        throw new GoThrow(`MHeap_AllocLocked - no span of ${pages} pages after growing`);
+        this.#spans.corrupted(`MHeap_AllocLocked - no span of ${pages} pages after growing`);
       }
     }
     const spans = this.#spans;
+    // Before anything is taken apart: the rest of a span that is too long needs a record of its own.
+    if (spans.ints[span + PAGES] > pages) spans.reserve();
     const ints = spans.ints;
     spans.remove(span);
     if (ints[span + PAGES_RELEASED] > 0) {
@@ -321,6 +365,8 @@ export class PageHeap {
   #grow(pages: number): boolean {
     const needed = Math.ceil(pages / GROWTH_ROUND_PAGES) * GROWTH_ROUND_PAGES;
     let taken = Math.max(needed, GROWTH_PAGES);
+    // Pages that no record describes would be lost.
+    this.#spans.reserve();
     let first = this.#arena.sysAlloc(taken);
     if (first < 0 && taken > needed) {
       taken = needed;
@@ -394,13 +440,15 @@ export class PageHeap {
     }
 
     this.lock.unlock();
-    for (;;) {
-      const swept = this.sweeper.sweepOne();
-      if (swept < 0) break;
-      reclaimed += swept;
-      if (reclaimed >= pages) break;
+    try {
+      while (reclaimed < pages) {
+        const swept = this.sweeper.sweepOne();
+        if (swept < 0) break;
+        reclaimed += swept;
+      }
+    } finally {
+      this.lock.lock();
     }
-    this.lock.lock();
   }
 
   /**
@@ -417,8 +465,11 @@ export class PageHeap {
         this.#spans.remove(span);
         this.#spans.insertBack(list, span);
         this.lock.unlock();
-        if (this.sweeper.sweepSpan(span, false)) returned++;
-        this.lock.lock();
+        try {
+          if (this.sweeper.sweepSpan(span, false)) returned++;
+        } finally {
+          this.lock.lock();
+        }
         if (returned >= pages) return returned;
         span = this.#spans.ints[list + NEXT];
       } else if (ints[span + SWEEPGEN] === generation - 1) {

@@ -10,7 +10,7 @@
  *   +1  PREV ─┘                         +11 CHAIN_HEAD   block number + 1, see free_list.ts
  *   +2  START     page number           +12 CHAIN_BLOCKS
  *   +3  PAGES                           +13 SPECIALS     first special record, see gc/specials.ts
- *   +4  STATE     in use, stack, free   +14 PAGES_RELEASED
+ *   +4  STATE     in use, free ...      +14 PAGES_RELEASED
  *   +5  CLASS     0: one large object   +15 FRESH        its free blocks were never used
  *   +6  BLOCKS                          +16 NO_SCAN      a large object without pointers
  *   +7  SWEEPGEN                        +17 NEWEST_SPECIAL
@@ -64,6 +64,11 @@ export const IN_USE = 0;
 export const STACK = 1;
 export const FREE = 2;
 export const DEAD = 4;
+/** It held an object, and is never used again: efence. In no list, neither in use nor free. */
+export const FENCED = 5;
+
+/** What freed memory is overwritten with, where that was asked for. */
+export const POISON = 0xdb;
 
 /** Lists of free and of large spans go by page count up to this; the last takes all that are longer. */
 export const MAX_LIST_PAGES = 128;

@@ -8,6 +8,7 @@ import { GrowingInts } from "../arena/bitmap.ts";
 import { FixAlloc } from "../arena/fix_alloc.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
 import * as statistics from "../arena/stats.ts";
+import { GoThrow } from "../errors.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
 import * as spanRecord from "./span_record.ts";
@@ -39,7 +40,9 @@ export class SpanTable {
   /** The same memory as float64: field F of span s is at `(s + F) >> 1`. */
   floats: Float64Array = new Float64Array(0);
   /** Sweep generation and progress, see {@linkcode HEAP_SWEEPGEN}. */
-  readonly sweep = new Int32Array(new SharedArrayBuffer(16));
+  readonly sweep: Int32Array = new Int32Array(new SharedArrayBuffer(16));
+  /** Called with the message of an error that shows the heap's tables to be broken, before it is thrown. */
+  onCorrupted: (message: string) => void = () => {};
   readonly #records: GrowingInts;
   readonly #fix: FixAlloc;
 
@@ -54,6 +57,12 @@ export class SpanTable {
       this.ints[list + NEXT] = list;
       this.ints[list + PREV] = list;
     }
+  }
+
+  /** Throws a GoThrow for what cannot be in a heap that is intact. */
+  corrupted(message: string): never {
+    this.onCorrupted(message);
+    throw new GoThrow(message);
   }
 
   /** Span records ever made. */
@@ -71,12 +80,23 @@ export class SpanTable {
     return (LIST_HEADS + i) << RECORD_SHIFT;
   }
 
-  /** Takes a record for a span of `pages` pages from page `start` on; it is in no list. */
-  alloc(start: number, pages: number): number {
-    const record = this.#fix.alloc();
-    if (LIST_HEADS + record >= this.ints.length >> RECORD_SHIFT) {
+  /** The number of a record in the order in which they were made: {@linkcode handle} of it is `span`. */
+  numberOf(span: number): number {
+    return (span >> RECORD_SHIFT) - LIST_HEADS;
+  }
+
+  /** Makes sure that the next `alloc` cannot fail; throws if there is no memory for a record. */
+  reserve(): void {
+    this.#fix.reserve();
+    if (LIST_HEADS + this.#fix.made >= this.ints.length >> RECORD_SHIFT) {
       this.#cover((this.ints.length >> RECORD_SHIFT) * 2);
     }
+  }
+
+  /** Takes a record for a span of `pages` pages from page `start` on; it is in no list. */
+  alloc(start: number, pages: number): number {
+    this.reserve();
+    const record = this.#fix.alloc();
     const span = this.handle(record);
     const ints = this.ints;
     for (let field = 0; field < RECORD_INTS; field++) ints[span + field] = 0;
@@ -89,7 +109,7 @@ export class SpanTable {
   /** Gives a record back. */
   free(span: number): void {
     this.ints[span + STATE] = DEAD;
-    this.#fix.free((span >> RECORD_SHIFT) - LIST_HEADS);
+    this.#fix.free(this.numberOf(span));
   }
 
   /** When the free span `span` was last used, in ns of the heap's clock. */

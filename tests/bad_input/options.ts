@@ -18,6 +18,7 @@ const BAD_OPTIONS: Record<string, readonly unknown[]> = {
   debug: ["gctrace", "gctrace=", "gctrace=x", 8, null, {}],
   clock: [null, {}, "f", 8],
   trace: [null, {}, "f", 8],
+  race: [null, {}, "f", 8],
   addressSpace: [null, {}, "x", 8],
 };
 
