@@ -285,7 +285,8 @@ export class PageHeap {
     let span = this.#findFree(pages);
     if (span < 0) {
       if (!this.#grow(pages)) return -1;
-      span = this.#findBestFit(pages);
+      // Not only among the long ones: the heap may have grown by less than it likes to.
+      span = this.#findFree(pages);
       if (span < 0) {
         this.#spans.corrupted(`MHeap_AllocLocked - no span of ${pages} pages after growing`);
       }
