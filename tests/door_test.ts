@@ -9,6 +9,7 @@ import {
   nonemptyList,
   STACK,
   STATE,
+  SWEEPGEN,
 } from "../lib/spans/span_record.ts";
 import { FlagNoScan, GoHeap, type GoHeapOptions, GoThrow, type Pointer } from "../mod.ts";
 import { RefusingAddressSpace } from "./refusing_address_space.ts";
@@ -204,8 +205,10 @@ const BREAKS: Record<string, { words: string; break: (heap: GoHeap) => void }> =
   "a span that is swept in a wrong state": {
     words: "MSpan_Sweep: bad span state",
     break: (heap) => {
-      heap.gogc(1);
-      partsOf(heap).spans.ints[spanOf(heap) + STATE] = STACK;
+      const { spans: { ints } } = partsOf(heap);
+      const span = spanOf(heap);
+      ints[span + SWEEPGEN] -= 2;
+      ints[span + STATE] = STACK;
     },
   },
   "a span without the free block that it promised": {
