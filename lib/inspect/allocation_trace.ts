@@ -43,7 +43,7 @@ export class AllocationTrace implements AllocationWatch {
 
   /** Writes the record of a block of `bytes` that was handed out. */
   allocated(p: Pointer, bytes: number, type: GoType | null): void {
-    const ofType = type === null ? "" : `, ${type.string}`;
+    const ofType = type === null ? "" : `, ${oneLine(type.string)}`;
     this.#writeAll([
       `tracealloc(${hex(p)}, ${hex(bytes)}${ofType})`,
       "goroutine 1 [running]:",
@@ -76,6 +76,14 @@ export class AllocationTrace implements AllocationWatch {
 
 function hex(n: number): string {
   return `0x${n.toString(16)}`;
+}
+
+/** A name without what could end its line. */
+function oneLine(name: string): string {
+  return name.replaceAll(
+    /\p{Cc}/gu,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 /** Two lines for each frame of the stack above the function `callee`; none where JavaScript is not V8's. */
