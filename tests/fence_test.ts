@@ -1,12 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  FlagNoScan,
-  FlagNoZero,
-  GoHeap,
-  type GoHeapOptions,
-  GoThrow,
-  type Pointer,
-} from "../mod.ts";
+import { FlagNoScan, FlagNoZero, GoHeap, GoThrow, type Pointer } from "../mod.ts";
 
 const OPTIONS = { platform: "linux/amd64", debug: "efence=1" } as const;
 const PAGE = 8192;

@@ -7,11 +7,12 @@
  * round of scavenging looks through the free spans.
  *
  * ```
- *   0 min      span becomes free
- *   2.5        round 0: too young
- *   5          round 1: too young, it takes more than 5 minutes
- *   7.5        round 2: released, as far as it was not before; the span stays free, its pages count in
- *              HEAP_RELEASED until they are used again
+ *   0 min      the heap is made
+ *   1          a span becomes free
+ *   2.5        round 0: it has been free for 1.5 minutes
+ *   5          round 1: for 4 minutes
+ *   7.5        round 2: for more than 5, so it is released, as far as it was not before; it stays free, and its
+ *              pages count in HEAP_RELEASED until they are used again
  * ```
  *
  * FreeOSMemory is a round out of turn, number -1, that releases everything.
@@ -51,7 +52,7 @@ export class Scavenger implements Timekeeper {
     this.#pageHeap = pageHeap;
     this.#clock = clock;
     this.#times = times;
-    this.#lastNs = clock();
+    this.#lastNs = pageHeap.nowNs = clock();
   }
 
   /** The time on the heap's clock. */
