@@ -20,7 +20,7 @@ import { PersistentMemory } from "./arena/persistent.ts";
 import { ProgramImage } from "./arena/program_image.ts";
 import { makeStats, MCACHE_SYS, type SysStat, sysStat } from "./arena/stats.ts";
 import { badArgument, requireInteger } from "./errors.ts";
-import { type AllocationWatch, DebugMalloc } from "./debug_malloc.ts";
+import { DebugMalloc } from "./debug_malloc.ts";
 import { Door } from "./door.ts";
 import { Fence } from "./fence.ts";
 import { Frame, Ref } from "./frame.ts";
@@ -33,10 +33,10 @@ import { Roots } from "./gc/roots.ts";
 import { Specials } from "./gc/specials.ts";
 import { Sweep } from "./gc/sweep.ts";
 import { AllocationTrace } from "./inspect/allocation_trace.ts";
-import { gctraceLine, scavengeLines } from "./inspect/gctrace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
 import { GO_CACHE_BYTES, type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
+import { freedHook, traceCollections, watchOf } from "./inspect/tracing.ts";
 import { verify } from "./inspect/verify.ts";
 import { Lookup } from "./lookup.ts";
 import { Malloc } from "./malloc.ts";
@@ -50,14 +50,12 @@ import {
 } from "./options.ts";
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
-import type { RaceHooks } from "./race_hooks.ts";
 import { Cache } from "./spans/cache.ts";
 import { CentralLists } from "./spans/central.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
 import { FAST_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
 import { NUM_SIZE_CLASSES, roundupsize } from "./spans/size_classes.ts";
-import { POISON } from "./spans/span_record.ts";
 import { SpanTable } from "./spans/span_table.ts";
 import type { GoType } from "./types/go_type.ts";
 import { TypeTable } from "./types/type_table.ts";
@@ -209,14 +207,9 @@ export class GoHeap {
     });
     const trace = door.guard("trace", checked.trace, undefined);
     const allocationTrace = isOn("allocfreetrace") ? new AllocationTrace(trace) : null;
-    const freed = (p: Pointer, bytes: number) => {
-      allocationTrace?.freed(p, bytes);
-      if (!isStressed) return;
-      arena.memory.u8.fill(POISON, p - arena.start, p - arena.start + bytes);
-    };
     sweep.hooks = {
       queueFinalizer: (data, p) => finalizers.queue(data, p),
-      freed: isStressed || allocationTrace !== null ? freed : null,
+      freed: freedHook(arena, allocationTrace, isStressed),
     };
     if (allocationTrace !== null) {
       this.#collector.onCollecting = () => allocationTrace.collecting();
@@ -251,7 +244,9 @@ export class GoHeap {
     }
     this.#memory = new MemoryAccess(arena, image, isFenced ? new Fence(arena, spans) : null);
     this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats };
-    if (isOn("gctrace")) this.#traceCollections(trace);
+    if (isOn("gctrace")) {
+      traceCollections(this.#parts, this.#collector, finalizers, scavenger, trace);
+    }
     undo.move();
   }
 
@@ -273,6 +268,37 @@ export class GoHeap {
    */
   mallocgc(size: number, type: GoType | null, flags = 0): Pointer {
     return this.#malloc.mallocgc(size, type, flags);
+  }
+
+  /**
+   * The type of the record that Go makes for a deferred call, `runtime._defer`; seeds' deferType. In an allocation
+   * of more bytes than it has, what lies behind the record, the call's arguments, is not scanned.
+   *
+   * @example A record with room for three arguments
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap({ platform: "linux/amd64" });
+   * const type = heap.deferType();
+   * using record = heap.ref(heap.mallocgc(type.size + 24, type));
+   * heap.storePointer(record.pointer + type.size, heap.newobject(heap.types.string));
+   * heap.GC();
+   * assertEquals(heap.ReadMemStats().HeapObjects, 1);
+   * ```
+   */
+  deferType(): GoType {
+    this.#requireOpen();
+    const { types } = this;
+    return this.#malloc.deferType ??= types.struct("runtime._defer", (self) => ({
+      siz: types.int32,
+      started: types.bool,
+      argp: types.uintptr,
+      pc: types.uintptr,
+      fn: types.unsafePointer,
+      _panic: types.unsafePointer,
+      link: types.pointer(self),
+    }));
   }
 
   /** A new, zeroed value of `type`; seeds' newobject. */
@@ -300,7 +326,7 @@ export class GoHeap {
    * Returns the address of `size` bytes outside the arena that are never freed, aligned to `align` (a power
    * of two up to 8192; 0 for 8), counted under `stat`; seeds' persistentalloc.
    *
-   * If there is no memory, that is a GoThrow for less than 64 KiB, and the address 0 from there on.
+   * Throws a GoThrow if there is no memory.
    */
   persistentalloc(size: number, align: number, stat: SysStat): Pointer {
     this.#requireOpen();
@@ -573,36 +599,4 @@ export class GoHeap {
       ? " (a collection is due: call safepoint() in a loop that allocates, or await)"
       : "";
   }
-
-  #traceCollections(trace: (line: string) => void): void {
-    const { stats } = this.#parts;
-    this.#scavenger.onRound = (round, releasedBytes) => {
-      for (const line of scavengeLines(stats, round, releasedBytes)) trace(line);
-    };
-    this.#collector.onCollected = (report) => {
-      const threads = this.#finalizers.isStarted ? 2 : 1;
-      trace(gctraceLine(this.#parts, report, threads, this.#collector.pauseSweeps));
-      this.#collector.pauseSweeps = 0;
-    };
-  }
-}
-
-/** What sees the allocations of a heap, in the seeds' order; null if nothing does. */
-function watchOf(
-  door: Door,
-  race: RaceHooks | undefined,
-  trace: AllocationTrace | null,
-): AllocationWatch | null {
-  if (race === undefined) return trace;
-  const racemalloc = door.guard(
-    "race.racemalloc",
-    (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
-    undefined,
-  );
-  return {
-    allocated(p, bytes, type) {
-      racemalloc(p, bytes);
-      trace?.allocated(p, bytes, type);
-    },
-  };
 }

@@ -122,6 +122,8 @@ export interface MallocHooks {
 export class Malloc {
   /** Set when the heap is put together; see {@linkcode MallocHooks}. */
   hooks!: MallocHooks;
+  /** The type of deferred calls' records, if somebody has asked for it; seeds' deferType. */
+  deferType: GoType | null = null;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
@@ -398,10 +400,12 @@ export class Malloc {
       return;
     }
     if (type.pointerFree) return;
+    // What a deferred call is given lies behind its record, and is found by those who know the call.
+    const typed = type === this.deferType ? type.size : size;
     // The seeds copy masks two words at a time, and take a word that is there in part for a pair.
-    const words = size % pointerBytes === 0
-      ? size / pointerBytes
-      : 2 * Math.ceil(size / (2 * pointerBytes));
+    const words = typed % pointerBytes === 0
+      ? typed / pointerBytes
+      : 2 * Math.ceil(typed / (2 * pointerBytes));
     type.pointers.write(bitmap.types, base, word, words);
   }
 }

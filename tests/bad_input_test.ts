@@ -23,6 +23,7 @@ const WITHOUT_ARGUMENTS = [
   "GC",
   "KeepAlive",
   "ReadMemStats",
+  "deferType",
   "runFinalizers",
   "safepoint",
   "snapshot",

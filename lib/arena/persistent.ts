@@ -10,8 +10,7 @@
  *                     pos └ aligned   └ new pos         end ┘
  * ```
  *
- * A chunk is booked under other_sys; a piece is rebooked from there to the account of whoever asked. If there is
- * no memory for a chunk that is a GoThrow; for a piece of 64 KiB or more the answer is 0, as in both seeds.
+ * A chunk is booked under other_sys; a piece is rebooked from there to the account of whoever asked.
  *
  * @module
  */
@@ -50,8 +49,7 @@ export class PersistentMemory {
 
   /**
    * Returns the address of `size` bytes, aligned to `align` (a power of two up to 8192; 0 stands for 8),
-   * booked under the account at offset `stat`; 0 if it is 64 KiB or more and there is no memory for it. Seeds'
-   * persistentalloc.
+   * booked under the account at offset `stat`; seeds' persistentalloc.
    */
   alloc(size: number, align: number, stat: number): Pointer {
     requireInteger("size", size, 0);
@@ -66,10 +64,8 @@ export class PersistentMemory {
       const chunk = this.#chunk;
       chunk[POS] = Math.ceil(chunk[POS] / alignment) * alignment;
       if (chunk[POS] + size > chunk[END] || chunk[POS] === 0) {
-        const first = this.#fromSystem(CHUNK_BYTES, OTHER_SYS);
-        if (first === 0) throw new GoThrow("runtime: cannot allocate memory");
-        chunk[POS] = first;
-        chunk[END] = first + CHUNK_BYTES;
+        chunk[POS] = this.#fromSystem(CHUNK_BYTES, OTHER_SYS);
+        chunk[END] = chunk[POS] + CHUNK_BYTES;
       }
       const p = chunk[POS];
       chunk[POS] += size;
@@ -81,10 +77,10 @@ export class PersistentMemory {
     }
   }
 
-  /** The address of `bytes` from the system, booked under `stat`; 0 if there are none. */
   #fromSystem(bytes: number, stat: number): Pointer {
     const p = this.#space.alloc(bytes);
-    if (p !== 0) this.#stats[stat] += bytes;
+    if (p === 0) throw new GoThrow("runtime: cannot allocate memory");
+    this.#stats[stat] += bytes;
     return p;
   }
 }

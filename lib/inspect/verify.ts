@@ -29,6 +29,7 @@ import {
 } from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
+import { CLASS_SHIFT, DEAD_PATTERN, PATTERN } from "../spans/cache_record.ts";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import {
   BLOCKS,
@@ -278,6 +279,7 @@ function verifyBitmap(parts: HeapParts, span: number, where: string): void {
   const free = new Set(freeBlocks(parts, span));
   const words = CLASS_TO_SIZE[cls] / pointerBytes;
   const base = bitmap.typesOf(ints[span + START]);
+  if (parts.cache.spanOf(cls) === span) verifyRun(parts, cls, base, words, where);
   for (let block = 0; block < blocks; block++) {
     if (free.has(block)) continue;
     let isDead = false;
@@ -332,6 +334,28 @@ function verifyLargeTypes({ arena, spans }: HeapParts, span: number, where: stri
     "the types of a large object end with it",
     () => `${words} words in ${limit} bytes of ${where}`,
   );
+}
+
+/** Whoever takes a block of a run relies on its types: the seeds' "bad bits in markallocated". */
+function verifyRun(
+  { arena: { bitmap }, cache }: HeapParts,
+  cls: number,
+  base: number,
+  words: number,
+  where: string,
+): void {
+  const { first, count } = cache.runBlocks(cls);
+  const isDead = cache.floats[(cls << CLASS_SHIFT) + PATTERN] === DEAD_PATTERN;
+  for (let block = first; block < first + count; block++) {
+    for (let word = 0; word < words; word++) {
+      const expected = isDead ? BITS_DEAD : bitmap.typeOf(base, first * words + word);
+      equal(
+        `word ${word} of block ${block}, in a run of ${where}, has the run's types`,
+        bitmap.typeOf(base, block * words + word),
+        expected,
+      );
+    }
+  }
 }
 
 function verifyStats(parts: HeapParts, handles: readonly number[]): void {

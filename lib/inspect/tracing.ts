@@ -1,0 +1,71 @@
+/**
+ * Has traces written, and hooks called, by those who know when.
+ *
+ * @module
+ */
+
+import type { Arena } from "../arena/arena.ts";
+import type { AllocationWatch } from "../debug_malloc.ts";
+import type { Door } from "../door.ts";
+import type { Collector } from "../gc/collector.ts";
+import type { Finalizers } from "../gc/finalizers.ts";
+import type { Pointer } from "../platform/platform.ts";
+import type { RaceHooks } from "../race_hooks.ts";
+import type { Scavenger } from "../spans/scavenger.ts";
+import { POISON } from "../spans/span_record.ts";
+import type { AllocationTrace } from "./allocation_trace.ts";
+import { gctraceLine, scavengeLines } from "./gctrace.ts";
+import type { HeapParts } from "./heap_parts.ts";
+
+/** Has every collection and every round of scavenging write its lines: GODEBUG=gctrace=1. */
+export function traceCollections(
+  parts: HeapParts,
+  collector: Collector,
+  finalizers: Finalizers,
+  scavenger: Scavenger,
+  trace: (line: string) => void,
+): void {
+  collector.onCollected = (report) => {
+    const threads = finalizers.isStarted ? 2 : 1;
+    trace(gctraceLine(parts, report, threads, collector.pauseSweeps));
+    collector.pauseSweeps = 0;
+  };
+  scavenger.onRound = (round, releasedBytes) => {
+    for (const line of scavengeLines(parts.stats, round, releasedBytes)) trace(line);
+  };
+}
+
+/** What sees the allocations of a heap, in the seeds' order; null if nothing does. */
+export function watchOf(
+  door: Door,
+  race: RaceHooks | undefined,
+  trace: AllocationTrace | null,
+): AllocationWatch | null {
+  if (race === undefined) return trace;
+  const racemalloc = door.guard(
+    "race.racemalloc",
+    (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
+    undefined,
+  );
+  return {
+    allocated(p, bytes, type) {
+      racemalloc(p, bytes);
+      trace?.allocated(p, bytes, type);
+    },
+  };
+}
+
+/** What sweeping is to call with each block that it frees; null if there is nothing. */
+export function freedHook(
+  arena: Arena,
+  trace: AllocationTrace | null,
+  isPoisoned: boolean,
+): ((p: Pointer, bytes: number) => void) | null {
+  if (trace === null && !isPoisoned) return null;
+  return (p, bytes) => {
+    trace?.freed(p, bytes);
+    if (!isPoisoned) return;
+    const offset = p - arena.start;
+    arena.memory.u8.fill(POISON, offset, offset + bytes);
+  };
+}
