@@ -56,7 +56,7 @@ export class DebugMalloc extends Malloc {
   override mallocgc(size: number, type: GoType | null, flags: number): Pointer {
     this.#type = type;
     if (!this.#isFenced) return super.mallocgc(size, type, flags);
-    this.checkRequest(type, flags);
+    this.checkRequest(size, type, flags);
     return this.large(size, type, flags);
   }
 

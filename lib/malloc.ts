@@ -237,7 +237,7 @@ export class Malloc {
 
   /** Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. */
   #slowly(size: number, type: GoType | null, flags: number): Pointer {
-    this.checkRequest(type, flags);
+    this.checkRequest(size, type, flags);
     const isNoScan = (flags & FlagNoScan) !== 0;
     if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
@@ -249,11 +249,11 @@ export class Malloc {
   }
 
   /** Throws for flags that are none, and for a missing or foreign type of an object with pointers. */
-  protected checkRequest(type: GoType | null, flags: number): void {
+  protected checkRequest(size: number, type: GoType | null, flags: number): void {
     if ((flags & ALL_FLAGS) !== flags) {
       badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
     }
-    if ((flags & FlagNoScan) !== 0 || type?.owner === this.#typeOwner) return;
+    if ((flags & FlagNoScan) !== 0 || size === 0 || type?.owner === this.#typeOwner) return;
     if (type === null) throw new GoThrow("malloc missing type");
     foreignType(type);
   }

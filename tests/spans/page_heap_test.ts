@@ -68,6 +68,18 @@ Deno.test("used pages are cleared for whoever needs them zero, and left alone fo
   assertEquals([zeroed.pointer, contents(zeroed.pointer)], [first, [0]]);
 });
 
+Deno.test("new memory that is joined with used pages is cleared with them", () => {
+  using heap = new GoHeap(OPTIONS);
+  const used = take(heap, 128);
+  heap.bytes(used.pointer, 128 * PAGE).fill(0xee);
+  const first = used.pointer;
+  drop(heap, used);
+  const whole = take(heap, 200);
+  assertEquals(whole.pointer, first);
+  assertEquals([...new Set(heap.bytes(whole.pointer, 200 * PAGE))], [0]);
+  assertEquals(layout(heap)[1], [200, 128, "free", 1]);
+});
+
 Deno.test("a fit is taken by length, the one freed last first; of the long ones the shortest, then the lowest", () => {
   using heap = new GoHeap(OPTIONS);
   const spans: Ref[] = [];
