@@ -365,7 +365,13 @@ Deno.test("a random program under an address space that refuses now and then nev
   fc.assert(
     fc.property(fc.array(STEP, { minLength: 20, maxLength: 80, size: "max" }), (steps) => {
       using space = new RefusingAddressSpace();
-      using heap = new GoHeap({ platform: PLATFORM, addressSpace: space, minHeapBytes: 0 });
+      using heap = new GoHeap({
+        platform: PLATFORM,
+        addressSpace: space,
+        minHeapBytes: 0,
+        collect: steps.length % 2 === 0 ? "malloc" : "safepoint",
+        debug: steps.length % 3 === 0 ? "efence=1" : "",
+      });
       const kept: Ref[] = [];
       for (const step of steps) {
         try {
