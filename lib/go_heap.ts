@@ -224,7 +224,7 @@ export class GoHeap {
       typeOwner,
       zeroBase: image.zeroBase,
     };
-    const watch = watchOf(door, checked.race, allocationTrace);
+    const watch = watchOf(door, checked.race, finalizers, allocationTrace);
     this.#malloc = watch !== null || isFenced
       ? new DebugMalloc(mallocParts, watch, isFenced)
       : new Malloc(mallocParts);
@@ -238,10 +238,6 @@ export class GoHeap {
     this.#scavenger = scavenger;
     this.#roots = roots;
     this.#finalizers = finalizers;
-    if (checked.race !== undefined) {
-      const { race } = checked;
-      finalizers.onBatch = door.guard("race.racefingo", () => race.racefingo(), undefined);
-    }
     this.#memory = new MemoryAccess(arena, image, isFenced ? new Fence(arena, spans) : null);
     this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats };
     if (isOn("gctrace")) {

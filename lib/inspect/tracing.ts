@@ -35,13 +35,15 @@ export function traceCollections(
   };
 }
 
-/** What sees the allocations of a heap, in the seeds' order; null if nothing does. */
+/** What sees the allocations of a heap, in the seeds' order; null if nothing does. A race detector sees finalizers too. */
 export function watchOf(
   door: Door,
   race: RaceHooks | undefined,
+  finalizers: Finalizers,
   trace: AllocationTrace | null,
 ): AllocationWatch | null {
   if (race === undefined) return trace;
+  finalizers.onBatch = door.guard("race.racefingo", () => race.racefingo(), undefined);
   const racemalloc = door.guard(
     "race.racemalloc",
     (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
