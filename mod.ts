@@ -24,7 +24,10 @@ export { type SysStat } from "./lib/arena/stats.ts";
 export { GoPanic, GoThrow } from "./lib/errors.ts";
 export { Frame, Ref } from "./lib/frame.ts";
 export type { CollectPolicy } from "./lib/gc/collector.ts";
-export type { Eface, ObjectPlace } from "./lib/gc/finalizers.ts";
+export type { Eface, ObjectPlace } from "./lib/gc/finalizer_rules.ts";
+export type { RecordedType } from "./lib/gccgo/span_types.ts";
+export { GccgoDoors } from "./lib/gccgo/doors.ts";
+export { TypeInfo } from "./lib/gccgo/type_info.ts";
 export { GoHeap } from "./lib/go_heap.ts";
 export type { MemStats, SizeClassStats } from "./lib/inspect/mem_stats.ts";
 export type {

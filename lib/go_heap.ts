@@ -26,12 +26,17 @@ import { Fence } from "./fence.ts";
 import { Frame, Ref } from "./frame.ts";
 import { Collector } from "./gc/collector.ts";
 import { FinalizerQueue } from "./gc/finalizer_queue.ts";
-import { type Eface, Finalizers, type ObjectPlace } from "./gc/finalizers.ts";
+import type { Eface, ObjectPlace } from "./gc/finalizer_rules.ts";
+import { Finalizers } from "./gc/finalizers.ts";
 import { Marker } from "./gc/marker.ts";
 import { Pacer } from "./gc/pacer.ts";
 import { Roots } from "./gc/roots.ts";
 import { Specials } from "./gc/specials.ts";
 import { Sweep } from "./gc/sweep.ts";
+import { centralLists } from "./gccgo/central.ts";
+import { GccgoDoors, openGccgo } from "./gccgo/doors.ts";
+import { finalizerRules } from "./gccgo/finalizer_rules.ts";
+import { makeGccgo } from "./gccgo/gccgo.ts";
 import { AllocationTrace } from "./inspect/allocation_trace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
 import { GO_CACHE_BYTES, type MemStats, readMemStats } from "./inspect/mem_stats.ts";
@@ -51,7 +56,6 @@ import {
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
 import { Cache } from "./spans/cache.ts";
-import { CentralLists } from "./spans/central.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
 import { FAST_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
@@ -86,7 +90,7 @@ export let partsOf: (heap: GoHeap) => HeapParts;
  * assertEquals(heap.ReadMemStats().HeapObjects, 1000);
  * ```
  */
-export class GoHeap {
+export class GoHeap extends GccgoDoors {
   /** The platform whose addresses and layouts the heap has. */
   readonly platform: Platform;
   /** Makes type descriptors for this heap. */
@@ -101,7 +105,7 @@ export class GoHeap {
   readonly #roots: Roots;
   readonly #collector: Collector;
   readonly #finalizers: Finalizers;
-  readonly #malloc: Malloc;
+  readonly #malloc: Pick<Malloc, "mallocgc" | "newobject" | "newarray" | "rawmem" | "deferType">;
   readonly #memory: MemoryAccess;
   readonly #lookup: Lookup;
   #isDisposed = false;
@@ -112,6 +116,7 @@ export class GoHeap {
 
   /** Makes an empty heap; throws if an option is bad or the address space has no place for it. */
   constructor(options: GoHeapOptions = {}) {
+    super();
     const checked = checkOptions(options);
     this.#options = checked;
     this.platform = checked.platform;
@@ -136,7 +141,7 @@ export class GoHeap {
     const spans = new SpanTable(this.platform, persistent);
     const freeLists = new FreeLists(arena, spans);
     const pageHeap = new PageHeap(arena, spans, freeLists, stats);
-    const central = new CentralLists(spans, freeLists, pageHeap);
+    const central = centralLists(checked.compiler, spans, freeLists, pageHeap);
     const cache = new Cache(arena, spans, freeLists, central);
     pageHeap.local = cache;
     const door = new Door(cache);
@@ -168,24 +173,15 @@ export class GoHeap {
     });
     pageHeap.sweeper = sweep;
 
-    const queue = new FinalizerQueue(image.memory, persistent, this.platform.pointerBytes);
-    const roots = new Roots(image, this.platform.pointerBytes);
-    const marker = new Marker(arena, spans, stats, {
-      invalidPointerThrows: checked.debug.get("invalidptr") !== 0,
-    });
-    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, this.platform.pointerBytes);
+    const { pointerBytes } = this.platform;
+    const queue = new FinalizerQueue(image.memory, persistent, pointerBytes, checked.compiler);
+    const roots = new Roots(image, pointerBytes);
+    const marker = new Marker(arena, spans, stats, checked);
+    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, pointerBytes);
     const typeOwner = this.types;
     const findObject = (p: Pointer) => this.#lookup.findObject(p);
-    const finalizers = new Finalizers({
-      arena,
-      spans,
-      image,
-      specials,
-      queue,
-      sweep,
-      typeOwner,
-      findObject,
-    });
+    const rules = finalizerRules(checked.compiler, { arena, image, typeOwner, findObject });
+    const finalizers = new Finalizers({ arena, spans, specials, queue, sweep, typeOwner, rules });
     const isStressed = isOn("gcstress");
     this.#collector = new Collector({
       arena,
@@ -225,10 +221,10 @@ export class GoHeap {
       zeroBase: image.zeroBase,
     };
     const watch = watchOf(door, checked.race, finalizers, allocationTrace);
-    this.#malloc = watch !== null || isFenced
+    const malloc = watch !== null || isFenced
       ? new DebugMalloc(mallocParts, watch, isFenced)
       : new Malloc(mallocParts);
-    this.#malloc.hooks = {
+    malloc.hooks = {
       collectionDue: (p) => this.#collector.collectionDue(p),
       requireOpen: () => this.#requireOpen(),
       adviseOutOfMemory: () => this.#adviseOutOfMemory(),
@@ -239,7 +235,11 @@ export class GoHeap {
     this.#roots = roots;
     this.#finalizers = finalizers;
     this.#memory = new MemoryAccess(arena, image, isFenced ? new Fence(arena, spans) : null);
-    this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats };
+    const gcParts = { collector: this.#collector, sweep, finalizers, specials, marker };
+    const gccgo = makeGccgo(checked, { ...mallocParts, ...gcParts, malloc, types: this.types });
+    this.#malloc = gccgo?.malloc ?? malloc;
+    openGccgo(this, () => (this.#requireOpen(), gccgo));
+    this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats, gccgo };
     if (isOn("gctrace")) {
       traceCollections(this.#parts, this.#collector, finalizers, scavenger, trace);
     }
@@ -433,7 +433,7 @@ export class GoHeap {
     if (type?.owner !== this.types) {
       badArgument("type", type?.string ?? type, "a type of this heap's types");
     }
-    return this.#roots.global(type);
+    return this.#roots.global(type, this.#parts.gccgo?.variableType(type));
   }
 
   /** A frame of `slots` pointer slots: see {@linkcode Frame}. */

@@ -21,7 +21,7 @@
 
 import * as arenaTables from "./arena/arena.ts";
 import type { Arena } from "./arena/arena.ts";
-import type { ObjectPlace } from "./gc/finalizers.ts";
+import type { ObjectPlace } from "./gc/finalizer_rules.ts";
 import type { Pacer } from "./gc/pacer.ts";
 import * as platforms from "./platform/platform.ts";
 import type { Pointer } from "./platform/platform.ts";

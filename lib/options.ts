@@ -26,7 +26,7 @@ import type { RaceHooks } from "./race_hooks.ts";
 export interface GoHeapOptions {
   /** GOOS/GOARCH, as in `"linux/amd64"`; default: the host's. */
   platform?: string;
-  /** Whose rules hold where the two differ; default `"gc"`. */
+  /** Whose rules hold where the two differ; default `"gc"`. See docs/gccgo.md for what `"gccgo"` changes. */
   compiler?: "gc" | "gccgo";
   /** When a collection that falls due may run; default `"safepoint"`. */
   collect?: CollectPolicy;
@@ -40,7 +40,8 @@ export interface GoHeapOptions {
   memProfileRate?: number;
   /**
    * Like GODEBUG: `"gctrace=1,gcstress=1"`. Known are `gctrace`, `allocfreetrace`, `efence`, `gcstress`,
-   * `invalidptr` (on if not set to 0) and `scavenge`; others are ignored.
+   * `invalidptr` (on if not set to 0) and `scavenge`, and under gccgo's rules `typeatblockend`; others are
+   * ignored.
    */
   debug?: string;
   /** Nanoseconds, monotonic; default: `performance.now()`. */
@@ -56,11 +57,14 @@ export interface GoHeapOptions {
 /** The options with their defaults, and `debug` taken apart. */
 export interface CheckedOptions {
   readonly platform: Platform;
+  readonly compiler: "gc" | "gccgo";
   readonly collect: CollectPolicy;
   readonly gcPercent: number;
   readonly minHeapBytes: number;
   readonly limitBytes: number;
   readonly debug: ReadonlyMap<string, number>;
+  /** Whether a word that cannot be a pointer is an error, if it should be one. */
+  readonly invalidPointerThrows: boolean;
   readonly clock: () => number;
   readonly trace: (line: string) => void;
   readonly race: RaceHooks | undefined;
@@ -87,7 +91,9 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
     race,
     addressSpace,
   } = options;
-  if (compiler !== "gc") badArgument("compiler", compiler, '"gc"');
+  if (compiler !== "gc" && compiler !== "gccgo") {
+    badArgument("compiler", compiler, '"gc" or "gccgo"');
+  }
   if (collect !== "safepoint" && collect !== "malloc") {
     badArgument("collect", collect, '"safepoint" or "malloc"');
   }
@@ -97,13 +103,17 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
   requireFunction("trace", trace);
   if (race !== undefined) requireRaceHooks(race);
   if (addressSpace !== undefined) requireAddressSpace(addressSpace, limitBytes);
+  const settings = parseDebug(debug);
   return {
     platform: platform === undefined ? hostPlatform() : platformNamed(platform),
+    compiler,
     collect,
     gcPercent: checkGCPercent("gcPercent", gcPercent),
     minHeapBytes: requireInteger("minHeapBytes", minHeapBytes, 0),
     limitBytes,
-    debug: parseDebug(debug),
+    debug: settings,
+    // What gccgo scans may be anything.
+    invalidPointerThrows: compiler === "gc" && settings.get("invalidptr") !== 0,
     clock,
     trace,
     race,

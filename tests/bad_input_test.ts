@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GoHeap, GoThrow } from "../mod.ts";
+import { GccgoDoors, GoHeap, GoThrow } from "../mod.ts";
 import { ALLOCATION, COLLECTION, LOOKUPS } from "./bad_input/allocation.ts";
 import { OPTIONS } from "./bad_input/bad_call.ts";
 import { BYTES, MEMORY } from "./bad_input/memory.ts";
 import { CONSTRUCTOR } from "./bad_input/options.ts";
 import { FINALIZERS, ROOTS } from "./bad_input/roots.ts";
+import { GCCGO, GCCGO_OF_GC } from "./bad_input/gccgo.ts";
 
 const TABLES = {
   allocation: ALLOCATION,
@@ -15,6 +16,12 @@ const TABLES = {
   views: BYTES,
   finalizers: FINALIZERS,
   constructor: CONSTRUCTOR,
+  "what only gccgo has, of gc": GCCGO_OF_GC,
+};
+
+/** Calls of a heap that follows gccgo. */
+const GCCGO_TABLES = {
+  "gccgo's allocation": GCCGO,
 };
 
 /** Methods that take no argument which could be bad. */
@@ -30,7 +37,9 @@ const WITHOUT_ARGUMENTS = [
   "verify",
 ];
 
-const METHODS = Object.getOwnPropertyNames(GoHeap.prototype);
+const METHODS = [GoHeap, GccgoDoors].flatMap(({ prototype }) =>
+  Object.getOwnPropertyNames(prototype)
+);
 
 /** Makes sure that a heap still does all it should. */
 function assertWorks(heap: GoHeap): void {
@@ -43,14 +52,24 @@ function assertWorks(heap: GoHeap): void {
 }
 
 Deno.test("every public method has its bad calls", () => {
-  const tried = new Set(Object.values(TABLES).flat().map((call) => call.method));
+  const tables = [...Object.values(TABLES), ...Object.values(GCCGO_TABLES)];
+  const tried = new Set(tables.flat().map((call) => call.method));
   const missing = METHODS.filter((name) => !tried.has(name) && !WITHOUT_ARGUMENTS.includes(name));
   assertEquals(missing, []);
 });
 
-for (const [table, calls] of Object.entries(TABLES)) {
+const ALL_TABLES = [
+  ...Object.entries(TABLES).map(([table, calls]) => ({ table, calls, options: OPTIONS })),
+  ...Object.entries(GCCGO_TABLES).map(([table, calls]) => ({
+    table,
+    calls,
+    options: { ...OPTIONS, compiler: "gccgo" } as const,
+  })),
+];
+
+for (const { table, calls, options } of ALL_TABLES) {
   Deno.test(`bad input (${table}) is refused in clear words, and the heap goes on working`, async (t) => {
-    using heap = new GoHeap(OPTIONS);
+    using heap = new GoHeap(options);
     heap.rawmem(64);
     for (const { title, call, says, throws } of calls) {
       await t.step(title, () => {

@@ -17,7 +17,7 @@ import { type Program, programs, type Step, writeScript } from "./reference/prog
 import { ReferenceRun } from "./reference/run.ts";
 import { PAGE } from "./reference/state.ts";
 
-const PROGRAMS = 400;
+const PROGRAMS = { gc: 400, gccgo: 200 };
 const MAX_STEPS = 60;
 /** What this may take on a slow machine before it is cut short; a failure is shrunk within it, too. */
 const LIMIT_MS = 9000;
@@ -44,7 +44,7 @@ const SCRIPTS = new URL("./data/alloc/", import.meta.url);
 for (const { name } of [...Deno.readDirSync(SCRIPTS)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   const script = await readJson(`alloc/${name.replace(/\.gz$/, "")}`) as Script;
   Deno.test(`the reference does as Go did (${script.name})`, () => {
-    const run = new ReferenceRun(script, script.freelists_recorded);
+    const run = new ReferenceRun(script, { showsFreelists: script.freelists_recorded });
     script.ops.forEach((op, i) => {
       const { freed, spans, ...rest } = script.expect[i] ?? {};
       const expected = {
@@ -64,19 +64,22 @@ for (const { name } of [...Deno.readDirSync(SCRIPTS)].sort((a, b) => a.name < b.
 setFlagsFromString("--expose-gc");
 const collectV8Garbage = runInNewContext("gc") as () => void;
 
-Deno.test("random scripts do the same on the heap as on the reference, address by address", async () => {
-  let heaps = 0;
-  const runs = async (program: Program) => {
-    if (++heaps % HEAPS_BETWEEN_COLLECTIONS === 0) {
-      await new Promise((resolve) => setTimeout(resolve));
-      collectV8Garbage();
-    }
-    runScript(writeScript(program));
-  };
-  await fc.assert(fc.asyncProperty(programs(MAX_STEPS), runs), {
-    numRuns: PROGRAMS,
-    seed: 20141211,
-    examples: [[reclaimFromTwoLists]],
-    interruptAfterTimeLimit: LIMIT_MS,
+for (const compiler of ["gc", "gccgo"] as const) {
+  const rules = compiler === "gc" ? "" : `by ${compiler}'s rules, `;
+  Deno.test(`${rules}random scripts do the same on the heap as on the reference, address by address`, async () => {
+    let heaps = 0;
+    const runs = async (program: Program) => {
+      if (++heaps % HEAPS_BETWEEN_COLLECTIONS === 0) {
+        await new Promise((resolve) => setTimeout(resolve));
+        collectV8Garbage();
+      }
+      runScript(writeScript(program, compiler), compiler);
+    };
+    await fc.assert(fc.asyncProperty(programs(MAX_STEPS), runs), {
+      numRuns: PROGRAMS[compiler],
+      seed: 20141211,
+      examples: [[reclaimFromTwoLists]],
+      interruptAfterTimeLimit: LIMIT_MS,
+    });
   });
-});
+}

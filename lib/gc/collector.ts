@@ -62,6 +62,10 @@ export class Collector implements TurnWork {
   onCollecting: () => void = () => {};
   /** Called after marking, before anything of this collection is swept. */
   onCollected: ((report: CollectionReport) => void) | null = null;
+  /** Called before any root is looked at; it may mark and grey more. */
+  onMark: (() => void) | null = null;
+  /** Whether no collection can start now, where somebody has to say so. */
+  isLocked: (() => boolean) | null = null;
   /** Spans swept inside pauses since the last report. */
   pauseSweeps = 0;
   readonly #arena: Arena;
@@ -83,6 +87,8 @@ export class Collector implements TurnWork {
   readonly #turn: Turn;
   #isCollecting = false;
   #isRequested = false;
+  /** Whether the collection that was asked for is to run though it may not be due. */
+  #isForced = false;
 
   constructor(parts: {
     arena: Arena;
@@ -128,7 +134,11 @@ export class Collector implements TurnWork {
    * With GOGC off nothing happens, whatever `force` is. Seeds' gogc.
    */
   gogc(force: 0 | 1 | 2): void {
-    if (this.#isCollecting || this.#pacer.gcPercent < 0) return;
+    if (this.#isCollecting || this.isLocked?.()) return;
+    if (this.#pacer.gcPercent < 0) {
+      this.#isRequested = false;
+      return;
+    }
     if (force === 0 && !this.#pacer.isDue) return;
     this.#isCollecting = true;
     const startNs = this.#clock();
@@ -138,6 +148,7 @@ export class Collector implements TurnWork {
       this.#isCollecting = false;
     }
     this.#isRequested = false;
+    this.#isForced = false;
     if (!(this.#stress && this.#policy === "malloc")) this.#pacer.lookAway();
     this.#pacer.look();
   }
@@ -162,7 +173,14 @@ export class Collector implements TurnWork {
   safepoint(): void {
     this.#pageHeap.tick(this.#clock());
     if (this.#stress) this.gogc(2);
-    else if (this.#isRequested || this.#pacer.isDue) this.gogc(0);
+    else if (this.#isRequested || this.#pacer.isDue) this.gogc(this.#isForced ? 1 : 0);
+  }
+
+  /** Asks for a collection, due or not, at the next safepoint. */
+  request(): void {
+    this.#isForced = true;
+    this.#isRequested = true;
+    this.#turn.request();
   }
 
   /** Whether a collection was asked for and did not run yet. */
@@ -210,6 +228,7 @@ export class Collector implements TurnWork {
   }
 
   #mark(): void {
+    this.onMark?.();
     const { memory } = this.#image;
     for (const { address, type } of this.#roots.globals) {
       this.#marker.greyVariable(memory, address, type);

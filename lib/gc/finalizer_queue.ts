@@ -4,11 +4,12 @@
  *
  * Entries lie in blocks of 4096 bytes of persistent memory, 101 to a block on 8-byte words. A new block is
  * put in front of the list, and whoever runs the finalizers takes the whole list and begins at the front:
- * of 300 queued in one collection, those from 202 on run first, then 101 to 201, then 0 to 100.
+ * of 300 queued in one collection, those from 202 on run first, then 101 to 201, then 0 to 100. gccgo's entries
+ * have four words where gc's have five, so that 127 fit.
  *
  * ```
  *   block, in 8-byte units   │ NEXT │ ALL_NEXT │ COUNT │ entry 0 │ entry 1 │ ... │ entry 100 │
- *   entry, five units        │ DATA + 1 │ ARGUMENT │ RESULT_BYTES │ (types: at the side, by DATA)  │
+ *   entry, a unit a word     │ DATA + 1 │ ARGUMENT │ RESULT_BYTES │ (types: at the side, by DATA)  │
  *
  *   queue ──▶ block ──▶ block          filled, waiting
  *   running ─▶ block ──▶ block         taken by the runner, entry NEXT_ENTRY is next
@@ -32,11 +33,14 @@ const NEXT = 0;
 const ALL_NEXT = 1;
 const COUNT = 2;
 const ENTRIES = 3;
-const ENTRY_UNITS = 5;
-/** Go's entry has five words, its block a header of 64 bytes less the room of one entry. */
-function entriesPerBlock(pointerBytes: number): number {
-  const headerBytes = pointerBytes === 8 ? 64 : 40;
-  return Math.floor((BLOCK_BYTES - headerBytes) / (5 * pointerBytes)) + 1;
+
+/** Words of an entry in Go, which decide how many there are in a block. */
+const ENTRY_WORDS = { gc: 5, gccgo: 4 } as const;
+
+/** Go's block has a header with one entry in it. */
+function entriesPerBlock(pointerBytes: number, entryWords: number): number {
+  const headerBytes = (pointerBytes === 8 ? 24 : 20) + entryWords * pointerBytes;
+  return Math.floor((BLOCK_BYTES - headerBytes) / (entryWords * pointerBytes)) + 1;
 }
 
 const DATA = 0;
@@ -58,6 +62,7 @@ export class FinalizerQueue {
   readonly #memory: Memory;
   readonly #persistent: PersistentMemory;
   readonly #capacity: number;
+  readonly #entryUnits: number;
   readonly #lock = new Lock();
   #queue: Pointer = 0;
   #running: Pointer = 0;
@@ -65,12 +70,19 @@ export class FinalizerQueue {
   #cache: Pointer = 0;
   #all: Pointer = 0;
 
-  constructor(memory: Memory, persistent: PersistentMemory, pointerBytes: number) {
+  constructor(
+    memory: Memory,
+    persistent: PersistentMemory,
+    pointerBytes: number,
+    compiler: keyof typeof ENTRY_WORDS,
+  ) {
+    const entryWords = ENTRY_WORDS[compiler];
     this.#memory = memory;
     this.#persistent = persistent;
+    this.#entryUnits = entryWords;
     this.#capacity = Math.min(
-      entriesPerBlock(pointerBytes),
-      Math.floor((BLOCK_BYTES / 8 - ENTRIES) / ENTRY_UNITS),
+      entriesPerBlock(pointerBytes, entryWords),
+      Math.floor((BLOCK_BYTES / 8 - ENTRIES) / this.#entryUnits),
     );
   }
 
@@ -80,7 +92,7 @@ export class FinalizerQueue {
     try {
       if (this.#queue === 0 || this.#get(this.#queue, COUNT) === this.#capacity) this.#addBlock();
       const count = this.#get(this.#queue, COUNT);
-      const entry = ENTRIES + count * ENTRY_UNITS;
+      const entry = ENTRIES + count * this.#entryUnits;
       this.#set(this.#queue, entry + DATA, data + 1);
       this.#set(this.#queue, entry + ARGUMENT, argument);
       this.#set(this.#queue, entry + RESULT_BYTES, resultBytes);
@@ -99,16 +111,20 @@ export class FinalizerQueue {
     this.#all = 0;
   }
 
-  /** Forgets the finalizer that was taken last: its function has returned. */
-  release(): void {
+  /**
+   * Forgets the finalizer that was taken last, as its function has returned; true if it was the last of those
+   * that were queued together.
+   */
+  release(): boolean {
     this.#lock.lock();
     try {
       const block = this.#running;
       // A finalizer may dispose of the heap.
-      if (block === 0) return;
-      const entry = ENTRIES + this.#nextEntry * ENTRY_UNITS;
-      for (let unit = 0; unit < ENTRY_UNITS; unit++) this.#set(block, entry + unit, 0);
+      if (block === 0) return false;
+      const entry = ENTRIES + this.#nextEntry * this.#entryUnits;
+      for (let unit = 0; unit < this.#entryUnits; unit++) this.#set(block, entry + unit, 0);
       if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
+      return this.#running === 0;
     } finally {
       this.#lock.unlock();
     }
@@ -128,7 +144,7 @@ export class FinalizerQueue {
       }
       if (this.#running === 0) return null;
       const block = this.#running;
-      const entry = ENTRIES + this.#nextEntry * ENTRY_UNITS;
+      const entry = ENTRIES + this.#nextEntry * this.#entryUnits;
       return {
         data: this.#get(block, entry + DATA) - 1,
         argument: this.#get(block, entry + ARGUMENT),
@@ -152,7 +168,7 @@ export class FinalizerQueue {
   forEach(visit: (argument: Pointer, data: number) => void): void {
     for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
       for (let i = 0; i < this.#get(block, COUNT); i++) {
-        const entry = ENTRIES + i * ENTRY_UNITS;
+        const entry = ENTRIES + i * this.#entryUnits;
         const data = this.#get(block, entry + DATA);
         if (data !== 0) visit(this.#get(block, entry + ARGUMENT), data - 1);
       }

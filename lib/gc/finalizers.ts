@@ -20,30 +20,19 @@
  */
 
 import type { Arena } from "../arena/arena.ts";
-import type { ProgramImage } from "../arena/program_image.ts";
 import { badArgument, GoThrow } from "../errors.ts";
 import type { Pointer } from "../platform/platform.ts";
-import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import { isAssignableToFinalizerParameter } from "../types/assignable.ts";
 import { type GoType, Kind } from "../types/go_type.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
+import type { Eface, FinalizerRules } from "./finalizer_rules.ts";
 import { KIND_FINALIZER, type Specials } from "./specials.ts";
 import type { Sweep } from "./sweep.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { TINY_BYTES } = sizeClasses;
 const { START } = spanRecord;
-
-/** A value together with its type, as Go's `interface {}` holds it. */
-export interface Eface {
-  /** The value's type. */
-  readonly type: GoType;
-  /** The value: an address, or a function. */
-  // deno-lint-ignore ban-types -- a function with any parameters and results
-  readonly data: Pointer | Function;
-}
 
 /** What is known of a finalizer besides its place. */
 interface FinalizerRecord {
@@ -54,28 +43,19 @@ interface FinalizerRecord {
   readonly resultBytes: number;
 }
 
-/** Where an object is: what `findObject` finds. */
-export interface ObjectPlace {
-  /** The number of the first page of its span, counted from the arena's start. */
-  readonly span: number;
-  /** Its address. */
-  readonly base: Pointer;
-  /** The bytes of its block. */
-  readonly size: number;
-}
-
 /** The finalizers of one heap. See the head of the module. */
 export class Finalizers {
   /** Called before the first of those that were queued together is called. */
   onBatch: () => void = () => {};
+  /** Called when the last of those that were queued together has run, if it is set. */
+  onBatchEnd: (() => void) | null = null;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
-  readonly #image: ProgramImage;
   readonly #specials: Specials;
   readonly #queue: FinalizerQueue;
   readonly #sweep: Sweep;
   readonly #typeOwner: object;
-  readonly #findObject: (p: Pointer) => ObjectPlace | null;
+  readonly #rules: FinalizerRules;
   readonly #records: (FinalizerRecord | null)[] = [];
   readonly #freeRecords: number[] = [];
   #isRunning = false;
@@ -84,35 +64,27 @@ export class Finalizers {
   constructor(parts: {
     arena: Arena;
     spans: SpanTable;
-    image: ProgramImage;
     specials: Specials;
     queue: FinalizerQueue;
     sweep: Sweep;
     typeOwner: object;
-    findObject: (p: Pointer) => ObjectPlace | null;
+    rules: FinalizerRules;
   }) {
     this.#arena = parts.arena;
     this.#spans = parts.spans;
-    this.#image = parts.image;
     this.#specials = parts.specials;
     this.#queue = parts.queue;
     this.#sweep = parts.sweep;
     this.#typeOwner = parts.typeOwner;
-    this.#findObject = parts.findObject;
+    this.#rules = parts.rules;
   }
 
   /** Sets or, with null, removes the finalizer of an object; seeds' SetFinalizer. */
   setFinalizer(obj: Eface | null, finalizer: Eface | null): void {
-    const object = this.#checkObject(obj);
+    const object = this.#rules.checkObject(obj);
     if (object === null) return;
     const { place, p, type } = object;
     const span = this.#arena.pageSpan[place.span];
-    if (p !== place.base && !mayBeInTinyBlock(type)) {
-      throw new GoThrow(
-        "runtime.SetFinalizer: pointer not at beginning of allocated block" +
-          ` (0x${p.toString(16)} in the block at 0x${place.base.toString(16)})`,
-      );
-    }
     if (finalizer === null) {
       this.#remove(span, p);
       return;
@@ -166,32 +138,12 @@ export class Finalizers {
     } catch (error) {
       onError(error);
     } finally {
-      this.#queue.release();
+      const isLast = this.#queue.release();
       this.#freeRecord(next.data);
       this.#isRunning = false;
+      if (isLast) this.onBatchEnd?.();
     }
     return true;
-  }
-
-  /** The object that SetFinalizer is about; null if it is one whose finalizers are ignored. */
-  #checkObject(obj: Eface | null): { place: ObjectPlace; p: Pointer; type: GoType } | null {
-    if (obj === null) throw new GoThrow("runtime.SetFinalizer: first argument is nil");
-    const { type, data } = obj;
-    if (type?.owner !== this.#typeOwner) {
-      badArgument("obj.type", type?.string ?? type, "a type of this heap's types");
-    }
-    if (type.kind !== Kind.Ptr) {
-      throw new GoThrow(`runtime.SetFinalizer: first argument is ${type.string}, not pointer`);
-    }
-    if (typeof data !== "number" || !Number.isSafeInteger(data) || data < 0) {
-      badArgument("obj.data", data, "an address");
-    }
-    const place = this.#findObject(data);
-    if (place !== null) return { place, p: data, type };
-    if (data === this.#image.zeroBase || this.#image.isInData(data)) return null;
-    throw new GoThrow(
-      `runtime.SetFinalizer: pointer not in allocated block (0x${data.toString(16)})`,
-    );
   }
 
   #checkFinalizer(object: GoType, finalizer: Eface): FinalizerRecord {
@@ -199,9 +151,7 @@ export class Finalizers {
     if (type?.owner !== this.#typeOwner) {
       badArgument("finalizer.type", type?.string ?? type, "a type of this heap's types");
     }
-    if (type.kind !== Kind.Func) {
-      throw new GoThrow(`runtime.SetFinalizer: second argument is ${type.string}, not a function`);
-    }
+    if (type.kind !== Kind.Func) this.#rules.refuseNonFunction(object, type);
     const parameter = type.params[0];
     if (
       type.variadic || type.params.length !== 1 ||
@@ -254,10 +204,4 @@ export class Finalizers {
     this.#records[data] = null;
     this.#freeRecords.push(data);
   }
-}
-
-/** An address inside a block may come from the tiny allocator if what it points to is small and flat. */
-function mayBeInTinyBlock(pointer: GoType): boolean {
-  const elem = pointer.elem;
-  return elem !== null && elem.pointerFree && elem.size < TINY_BYTES;
 }

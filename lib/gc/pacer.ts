@@ -35,6 +35,8 @@ function percentOf(bytes: number, percent: number): number {
 export class Pacer {
   /** GOGC; -1 turns the collector off, for `GC()` too. */
   gcPercent: number;
+  /** Bytes of the heap that are goroutine stacks, under gccgo's rules: they do not count as live. */
+  stackBytes = 0;
   /** The trigger is never below this, in bytes. */
   readonly minHeapBytes: number;
   readonly #stats: Float64Array;
@@ -71,7 +73,7 @@ export class Pacer {
   /** Sets the trigger after marking, when nothing is swept yet. */
   aim(): void {
     const heapAlloc = this.#stats[HEAP_ALLOC];
-    this.#stats[NEXT_GC] = heapAlloc + percentOf(heapAlloc, this.gcPercent);
+    this.#stats[NEXT_GC] = heapAlloc + percentOf(heapAlloc - this.stackBytes, this.gcPercent);
   }
 
   /** Lowers the trigger: sweeping found `bytes` of garbage. */

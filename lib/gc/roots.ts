@@ -48,10 +48,13 @@ export class Roots {
     this.#pointerBytes = pointerBytes;
   }
 
-  /** Makes a global variable of `type`, all zero, and returns its address. */
-  global(type: GoType): Pointer {
+  /**
+   * Makes a global variable of `type`, all zero, and returns its address. If it has pointers, they are where
+   * `scannedAs` has them.
+   */
+  global(type: GoType, scannedAs: GoType = type): Pointer {
     const address = this.#image.variable(type.size, type.align, type.pointerFree);
-    if (!type.pointerFree) this.globals.push({ address, type });
+    if (!type.pointerFree) this.globals.push({ address, type: scannedAs });
     return address;
   }
 

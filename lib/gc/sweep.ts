@@ -27,7 +27,7 @@ import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
 import * as cacheRecord from "../spans/cache_record.ts";
 import type { Cache } from "../spans/cache.ts";
-import type { CentralLists } from "../spans/central.ts";
+import type { Central } from "../spans/central.ts";
 import { lowestBit, popCount } from "../spans/bits.ts";
 import { blockBits, type FreeLists } from "../spans/free_list.ts";
 import type { PageHeap, Sweeper } from "../spans/page_heap.ts";
@@ -66,6 +66,8 @@ export interface SweepHooks {
   queueFinalizer(data: number, p: Pointer): void;
   /** Called with each block that becomes free, if it is set. */
   freed: ((p: Pointer, bytes: number) => void) | null;
+  /** Called with each small span that has dead blocks, before they become free, if it is set. */
+  dying?: (span: number) => void;
 }
 
 /** The sweep of one heap. See the head of the module. */
@@ -75,7 +77,7 @@ export class Sweep implements Sweeper {
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
-  readonly #central: CentralLists;
+  readonly #central: Central;
   readonly #pageHeap: PageHeap;
   readonly #cache: Cache;
   readonly #specials: Specials;
@@ -86,7 +88,7 @@ export class Sweep implements Sweeper {
     arena: Arena;
     spans: SpanTable;
     freeLists: FreeLists;
-    central: CentralLists;
+    central: Central;
     pageHeap: PageHeap;
     cache: Cache;
     specials: Specials;
@@ -217,6 +219,7 @@ export class Sweep implements Sweeper {
       return false;
     }
     if (this.hooks.freed !== null) this.#traceDead(span, this.hooks.freed);
+    this.hooks.dying?.(span);
 
     const freeBefore = ints[span + FREE_BLOCKS];
     // The blocks freed now go before those that were free. If all are, a note of the list is all that is left.

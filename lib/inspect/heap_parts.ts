@@ -6,6 +6,7 @@
 
 import type { Arena } from "../arena/arena.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
+import type { Gccgo } from "../gccgo/gccgo.ts";
 import type { Pacer } from "../gc/pacer.ts";
 import type { Specials } from "../gc/specials.ts";
 import type { Cache } from "../spans/cache.ts";
@@ -22,4 +23,6 @@ export interface HeapParts {
   readonly pacer: Pacer;
   readonly persistent: PersistentMemory;
   readonly stats: Float64Array;
+  /** What only a heap that follows gccgo has. */
+  readonly gccgo: Gccgo | null;
 }

@@ -12,6 +12,7 @@
  *   fenced       pages whose object was freed still hold what they were overwritten with
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
  *   specials     sorted, inside their span
+ *   span types   see verify_gccgo.ts
  * ```
  *
  * @module
@@ -59,6 +60,7 @@ import {
 } from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import { freeBlocks, spansByAddress } from "./snapshot.ts";
+import { verifyGccgo } from "./verify_gccgo.ts";
 
 /** The low bit of each of 16 type codes. */
 const LOW_BITS = 0x55555555;
@@ -82,6 +84,7 @@ export function verify(parts: HeapParts): void {
     else if (state === FENCED) verifyFenced(parts, span);
   }
   verifyStats(parts, handles);
+  if (parts.gccgo !== null) verifyGccgo(parts, parts.gccgo, handles);
 }
 
 function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): void {

@@ -21,7 +21,7 @@ import * as bitmapPlanes from "../arena/bitmap.ts";
 import * as statistics from "../arena/stats.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
-import type { CentralLists } from "./central.ts";
+import type { Central } from "./central.ts";
 import { lowestBit } from "./bits.ts";
 import type { FreeLists } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
@@ -86,9 +86,9 @@ export class Cache implements LocalCounts {
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #freeLists: FreeLists;
-  readonly #central: CentralLists;
+  readonly #central: Central;
 
-  constructor(arena: Arena, spans: SpanTable, freeLists: FreeLists, central: CentralLists) {
+  constructor(arena: Arena, spans: SpanTable, freeLists: FreeLists, central: Central) {
     this.#arena = arena;
     this.#spans = spans;
     this.#freeLists = freeLists;

@@ -26,6 +26,9 @@ const { CLASS_TO_PAGES } = sizeClasses;
 const { BLOCKS, CLASS, FREE_BLOCKS, HEAP_SWEEPGEN, IN_CACHE, NEED_ZERO, NEXT, START, SWEEPGEN } =
   spanRecord;
 
+/** What caches and the sweep want of the central lists; they differ by compiler. */
+export type Central = Pick<CentralLists, "cacheSpan" | "uncacheSpan" | "freeSpan">;
+
 /** The central lists of one heap. See the head of the module. */
 export class CentralLists {
   readonly #spans: SpanTable;
@@ -37,6 +40,11 @@ export class CentralLists {
     this.#spans = spans;
     this.#freeLists = freeLists;
     this.#pageHeap = pageHeap;
+  }
+
+  /** The lock of all lists. */
+  get lock(): Lock {
+    return this.#lock;
   }
 
   /**

@@ -45,6 +45,7 @@ const {
   BLOCKS,
   CHAIN_BLOCKS,
   CLASS,
+  COMPRESSION,
   FENCED,
   FREE,
   FREE_BLOCKS,
@@ -65,6 +66,7 @@ const {
   STATE,
   SWEEP_DONE,
   SWEEPGEN,
+  TYPES_EMPTY,
 } = spanRecord;
 
 /** What the floor above lends to the page heap and the central lists: sweeping. */
@@ -109,6 +111,8 @@ export class PageHeap {
   nowNs = 0;
   /** Whether the pages of a freed object are fenced; see the head of the module. */
   isFenced = false;
+  /** The heap grows by multiples of so many pages. */
+  growthRoundPages = GROWTH_ROUND_PAGES;
   readonly lock = new Lock();
   /** A bit a length below MAX_LIST_PAGES: 0 if there surely is no free span of that length. */
   readonly #listed = new Int32Array(new SharedArrayBuffer(MAX_LIST_PAGES / 8));
@@ -268,6 +272,7 @@ export class PageHeap {
     ints[span + SPECIALS] = 0;
     ints[span + NEWEST_SPECIAL] = 0;
     ints[span + NO_SCAN] = 0;
+    ints[span + COMPRESSION] = TYPES_EMPTY;
     const bytes = cls === 0 ? pages * PAGE_BYTES : CLASS_TO_BLOCKS[cls] * CLASS_TO_SIZE[cls];
     this.#spans.setLimitBytes(span, bytes);
 
@@ -364,7 +369,7 @@ export class PageHeap {
   }
 
   #grow(pages: number): boolean {
-    const needed = Math.ceil(pages / GROWTH_ROUND_PAGES) * GROWTH_ROUND_PAGES;
+    const needed = Math.ceil(pages / this.growthRoundPages) * this.growthRoundPages;
     let taken = Math.max(needed, GROWTH_PAGES);
     // Pages that no record describes would be lost.
     this.#spans.reserve();
@@ -382,7 +387,7 @@ export class PageHeap {
 
   /** The message for a request of `pages` pages that could not be served. */
   outOfMemory(pages: number): string {
-    const bytes = Math.ceil(pages / GROWTH_ROUND_PAGES) * GROWTH_ROUND_PAGES * PAGE_BYTES;
+    const bytes = Math.ceil(pages / this.growthRoundPages) * this.growthRoundPages * PAGE_BYTES;
     return `runtime: out of memory: cannot allocate ${bytes}-byte block ` +
       `(${this.#stats[HEAP_SYS]} in use)`;
   }

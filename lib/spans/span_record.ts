@@ -16,6 +16,8 @@
  *   +7  SWEEPGEN                        +17 NEWEST_SPECIAL
  *   +8  IN_CACHE                        +18 UNUSED_SINCE (float64, ns)
  *   +9  NEED_ZERO                       +20 LIMIT_BYTES  (float64, usable bytes from the start on)
+ *                                       +29 COMPRESSION  of its blocks' types, see gccgo/span_types.ts
+ *                                       +30 TYPES_DATA   (float64, a type word or a table's address)
  * ```
  *
  * The first records are not spans but the heads of all lists there are, so that a span unlinks itself
@@ -55,6 +57,9 @@ export const NEWEST_SPECIAL = 17;
 /** Offsets of the float64 fields, in int32 units like the others; see {@linkcode SpanTable.floats}. */
 export const UNUSED_SINCE = 18;
 export const LIMIT_BYTES = 20;
+/** How the types of the blocks are kept, and where; see gccgo/span_types.ts. */
+export const COMPRESSION = 29;
+export const TYPES_DATA = 30;
 
 /** log2 of the int32 in a record. */
 export const RECORD_SHIFT = 5;
@@ -69,6 +74,12 @@ export const FENCED = 5;
 
 /** What freed memory is overwritten with, where that was asked for. */
 export const POISON = 0xdb;
+
+/** COMPRESSION: no block has a type, as in every span of a heap that follows gc. */
+export const TYPES_EMPTY = 0;
+export const TYPES_SINGLE = 1;
+export const TYPES_WORDS = 2;
+export const TYPES_BYTES = 3;
 
 /** Lists of free and of large spans go by page count up to this; the last takes all that are longer. */
 export const MAX_LIST_PAGES = 128;

@@ -27,6 +27,7 @@ const {
   RECORD_SHIFT,
   START,
   STATE,
+  TYPES_DATA,
   UNUSED_SINCE,
 } = spanRecord;
 
@@ -128,6 +129,15 @@ export class SpanTable {
 
   setLimitBytes(span: number, bytes: number): void {
     this.floats[(span + LIMIT_BYTES) >> 1] = bytes;
+  }
+
+  /** What COMPRESSION says it is: a type word, the address of a table, or nothing. */
+  typesData(span: number): number {
+    return this.floats[(span + TYPES_DATA) >> 1];
+  }
+
+  setTypesData(span: number, data: number): void {
+    this.floats[(span + TYPES_DATA) >> 1] = data;
   }
 
   isEmpty(list: number): boolean {

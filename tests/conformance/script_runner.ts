@@ -32,9 +32,10 @@ const FILL = 0x1111_1111_1111_1111n;
 const WORD = 8;
 
 /** Runs `script`; throws an `AssertionError` that names the first operation that showed something else. */
-export function runScript(script: Script): void {
+export function runScript(script: Script, compiler: "gc" | "gccgo" = "gc"): void {
   using heap = new GoHeap({
     platform: "linux/amd64",
+    compiler,
     collect: "malloc",
     gcPercent: script.gogc,
     minHeapBytes: 0,
@@ -74,6 +75,7 @@ class ScriptRun {
     this.#types = new Map([
       ["n", { type: null, flags: FlagNoScan }],
       ["w", { type: null, flags: FlagNoScan | FlagNoZero }],
+      ["u", { type: null, flags: 0 }],
       ["p", { type: pointer, flags: 0 }],
       ["ps", { type: types.struct("ps", { a: pointer, b: scalar }), flags: 0 }],
       ["sp", { type: types.struct("sp", { a: scalar, b: pointer }), flags: 0 }],

@@ -45,6 +45,8 @@ export interface ModelBlock {
   readonly usable: number;
   /** Which words marking follows. */
   readonly pointers: readonly boolean[];
+  /** Whether all words are followed if it has a finalizer, under gccgo's rules. */
+  readonly isUnknown: boolean;
   /** Words that a pointer was stored to, by number; all others of a zeroed block are 0. */
   readonly words: Map<number, Pointer>;
   readonly filled: Filled[];
@@ -121,7 +123,8 @@ export class HeapModel {
     const marked = new Set<ModelBlock>();
     const pending = [...roots];
     for (const block of this.blocks.values()) {
-      if (block.finalizers.size > 0) pending.push(...pointersIn(block));
+      if (block.finalizers.size === 0) continue;
+      pending.push(...(block.isUnknown ? block.words.values() : pointersIn(block)));
     }
     for (let address = pending.pop(); address !== undefined; address = pending.pop()) {
       const block = this.blockAt(address);

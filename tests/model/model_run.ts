@@ -20,7 +20,6 @@ import {
   type Pointer,
   type Ref,
 } from "../../mod.ts";
-import { arenaStartOf } from "../arena.ts";
 import { expandRuns } from "../conformance/script.ts";
 import {
   type Filled,
@@ -40,6 +39,9 @@ const COMPARED_WORDS = 64;
 /** A program in the middle of its run. */
 export class ModelRun {
   readonly #heap: GoHeap;
+  readonly #isGccgo: boolean;
+  /** Tables of types, which are blocks that the model knows nothing of. */
+  readonly #tables = new Set<Pointer>();
   readonly #model = new HeapModel();
   readonly #types: Record<ObjectKind, { type: GoType | null; mask: boolean[] }>;
   readonly #counters: Float64Array;
@@ -52,9 +54,11 @@ export class ModelRun {
   #numGC = 0;
 
   /** Starts a program on a heap of its own. */
-  constructor(collect: GoHeapOptions["collect"]) {
+  constructor(collect: GoHeapOptions["collect"], compiler: "gc" | "gccgo") {
+    this.#isGccgo = compiler === "gccgo";
     const heap = this.#heap = new GoHeap({
       platform: "linux/amd64",
+      compiler,
       collect,
       minHeapBytes: 0,
       // Pointers just past an object may lead into a free span.
@@ -75,6 +79,7 @@ export class ModelRun {
       words: { type: p, mask: [true] },
       ps: { type: types.struct("main.PS", { p, s }), mask: [true, false] },
       sps: { type: types.struct("main.SPS", { s, p, t: s }), mask: [false, true, false] },
+      untyped: { type: null, mask: [true] },
       mixed: { type: mixed, mask: [true, false, false, true, true, true, false] },
     };
     this.#table = heap.global(types.array(p, ROOTS));
@@ -85,6 +90,7 @@ export class ModelRun {
   step(step: Step): void {
     this.#take(step);
     this.#heap.verify();
+    partsOf(this.#heap).gccgo?.spanTypes.forEachTable((table) => this.#tables.add(table));
   }
 
   /** Drops all roots and collects until nothing more happens: only cycles with finalizers may stay. */
@@ -209,6 +215,8 @@ export class ModelRun {
       : Math.max(TINY_BYTES, wanted);
     const address = kind === "raw"
       ? this.#heap.rawmem(size)
+      : kind === "untyped"
+      ? this.#heap.mal(size)
       : type === null
       ? this.#heap.mallocgc(size, null, FlagNoScan)
       : this.#heap.newarray(type, count);
@@ -225,7 +233,8 @@ export class ModelRun {
       bytes,
       limit: base + (bytes > MAX_SMALL_BYTES ? size : bytes),
       usable: size,
-      pointers: pointerWords(mask, size, bytes),
+      pointers: this.#pointerWords(kind, mask, size, bytes),
+      isUnknown: this.#isGccgo && type === null,
       words: new Map<number, Pointer>(),
       filled: [] as Filled[],
       finalizers: new Map<Pointer, ModelFinalizer>(),
@@ -238,9 +247,18 @@ export class ModelRun {
     else assertEquals(address, base);
     if (!this.#model.blocks.has(base) || kind !== "tiny") this.#model.add(block);
     if (kind !== "raw") this.#checkZero(address, size);
+    // What lay behind the request would be followed if it gets a finalizer.
+    else if (this.#isGccgo) this.#heap.bytes(address, bytes).fill(0);
     this.#noteCollections([address]);
     if (kind === "tiny" || kind === "raw") this.#fill(block, address, size);
     this.#setRoot(to, address);
+  }
+
+  #pointerWords(kind: ObjectKind, mask: boolean[], size: number, bytes: number): boolean[] {
+    if (!this.#isGccgo) return pointerWords(mask, size, bytes);
+    const followed = kind === "untyped" ? bytes : size;
+    const words = mask.length === 0 ? 0 : Math.floor(followed / WORD);
+    return Array.from({ length: words }, (_, i) => mask[i % mask.length]);
   }
 
   #checkTiny(block: ModelBlock, address: Pointer, size: number): void {
@@ -319,6 +337,11 @@ export class ModelRun {
       list.splice(list.indexOf(record), 1);
     }
     assertEquals(due, [], "finalizers that were due and did not run");
+    if (this.#isGccgo) {
+      // The collection that gccgo has follow.
+      this.#heap.safepoint();
+      this.#noteCollections();
+    }
     return count;
   }
 
@@ -344,14 +367,15 @@ export class ModelRun {
     this.#heap.GC();
     this.#noteCollections([], 1);
     this.#model.completeSweep();
-    assertEquals(this.#allocated(), [...this.#model.blocks.keys()].sort((a, b) => a - b));
+    const { blocks } = this.#model;
+    const allocated = this.#allocated().filter((at) => !this.#tables.has(at) || blocks.has(at));
+    assertEquals(allocated, [...blocks.keys()].sort((a, b) => a - b));
     for (const block of this.#model.blocks.values()) this.#checkContents(block);
   }
 
   /** Addresses of all blocks that are not on a free list, ascending. */
   #allocated(): Pointer[] {
-    const anyAddress = this.#model.blocks.keys().next();
-    const start = anyAddress.done ? 0 : arenaStartOf(anyAddress.value);
+    const { start } = partsOf(this.#heap).arena;
     return this.#heap.snapshot().spans.flatMap((span) => {
       if (span.state !== "inuse") return [];
       const bytes = span.npages * PAGE_BYTES;

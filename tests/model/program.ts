@@ -14,7 +14,15 @@ import type { FinalizerMode } from "./model.ts";
 export const ROOTS = 10;
 
 /** What an object is made of; see ModelRun for the types. */
-export type ObjectKind = "tiny" | "noscan" | "raw" | "words" | "ps" | "sps" | "mixed";
+export type ObjectKind =
+  | "tiny"
+  | "noscan"
+  | "raw"
+  | "words"
+  | "ps"
+  | "sps"
+  | "mixed"
+  | "untyped";
 
 /** Where in, or just behind, an object a pointer points. */
 export type Offset = "start" | "inside" | "odd" | "end";
@@ -46,14 +54,13 @@ const size = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 200, max: 5000 }) },
   { weight: 1, arbitrary: fc.integer({ min: 30000, max: 60000 }) },
 );
-const kind = fc.constantFrom<ObjectKind>("noscan", "raw", "words", "words", "ps", "sps", "mixed");
+const KINDS: readonly ObjectKind[] = ["noscan", "raw", "words", "words", "ps", "sps", "mixed"];
 
 function op<T extends string>(name: T): fc.Arbitrary<T> {
   return fc.constant(name);
 }
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ op: op("alloc"), kind, size, to: root }) },
+const otherSteps: fc.MaybeWeightedArbitrary<Step>[] = [
   {
     weight: 4,
     arbitrary: fc.record({
@@ -91,11 +98,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ),
     }),
   },
-);
+];
 
 /** Programs of up to 120 steps. */
-export const program: fc.Arbitrary<Step[]> = fc.array(step, {
-  minLength: 20,
-  maxLength: 120,
-  size: "max",
-});
+export function programFor(compiler: "gc" | "gccgo"): fc.Arbitrary<Step[]> {
+  const kinds = compiler === "gc" ? KINDS : [...KINDS, "untyped", "untyped"] as const;
+  const kind = fc.constantFrom<ObjectKind>(...kinds);
+  const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
+    { weight: 10, arbitrary: fc.record({ op: op("alloc"), kind, size, to: root }) },
+    ...otherSteps,
+  );
+  return fc.array(step, { minLength: 20, maxLength: 120, size: "max" });
+}

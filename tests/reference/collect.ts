@@ -12,6 +12,7 @@ import { ARENA, blockAt, PAGE, type Span, type State, unlink, WORD } from "./sta
 const DIRTY = 0xdead_dead_dead_deadn;
 /** Entries of a block of the finalizer queue. */
 const QUEUE_BLOCK = 101;
+const GCCGO_QUEUE_BLOCK = 127;
 
 /** The blocks that `roots` (full addresses) and the heap's own roots reach: 6.4, 6.5 and 9.2. */
 export function reachable(state: State, roots: readonly number[]): Map<Span, Set<number>> {
@@ -20,14 +21,20 @@ export function reachable(state: State, roots: readonly number[]): Map<Span, Set
   for (const span of state.records) {
     if (span.state !== "inuse") continue;
     for (const { offset } of span.specials) {
-      pending.push(...pointersIn(state, span, Math.floor(offset / span.elem)));
+      const block = Math.floor(offset / span.elem);
+      const unknown = new Array(span.elem / WORD).fill(state.isGccgo);
+      pending.push(...pointersIn(state, span, block, unknown));
     }
+    if (span.types !== undefined) pending.push(ARENA + span.types.table);
   }
   for (let pointer = pending.pop(); pointer !== undefined; pointer = pending.pop()) {
     const at = pointer - ARENA;
     if (at < 0 || at >= state.arenaUsed) continue;
     const span = state.spanAt(at);
-    if (span === undefined || at >= span.limit) throw new Error(`invalid heap pointer ${at}`);
+    if (span === undefined || at >= span.limit) {
+      if (state.isGccgo) continue;
+      throw new Error(`invalid heap pointer ${at}`);
+    }
     const block = Math.floor((at - span.page * PAGE) / span.elem);
     if (!found.has(span)) found.set(span, new Set());
     if (found.get(span)!.has(block)) continue;
@@ -37,8 +44,13 @@ export function reachable(state: State, roots: readonly number[]): Map<Span, Set
   return found;
 }
 
-function pointersIn(state: State, span: Span, block: number): number[] {
-  const mask = span.masks.get(block) ?? [];
+function pointersIn(
+  state: State,
+  span: Span,
+  block: number,
+  maskOfOthers: boolean[] = [],
+): number[] {
+  const mask = span.masks.get(block) ?? maskOfOthers;
   const at = blockAt(span, block);
   return mask.flatMap((isPointer, i) => isPointer ? Number(state.words.get(at + i * WORD)) : [])
     .filter((pointer) => pointer !== 0);
@@ -57,6 +69,7 @@ export function collect(state: State, force: 0 | 1 | 2, roots: readonly number[]
   const heapAlloc = BigInt(state.heapAlloc);
   state.nextGC = heapAlloc + heapAlloc * BigInt(state.gcpercent) / 100n;
   state.numgc++;
+  state.isForced = false;
   state.sweepgen += 2;
   state.sweepdone = false;
   state.work = [...state.records];
@@ -132,7 +145,8 @@ function sweepSpecials(state: State, span: Span): void {
   span.specials = span.specials.filter(({ offset, id, mode }) => {
     const block = Math.floor(offset / span.elem);
     if (span.marked.has(block)) return true;
-    if (state.queue.length === 0 || state.queue[0].length === QUEUE_BLOCK) state.queue.unshift([]);
+    const full = state.isGccgo ? GCCGO_QUEUE_BLOCK : QUEUE_BLOCK;
+    if (state.queue.length === 0 || state.queue[0].length === full) state.queue.unshift([]);
     state.queue[0].push({ at: span.page * PAGE + offset, id, mode });
     span.marked.add(block);
     return false;

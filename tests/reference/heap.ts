@@ -15,8 +15,9 @@ const TINY_CLASS = 2;
 /** Bytes of Go's span record. */
 const RECORD_BYTES = 104;
 
-/** Which words of a kind's type are pointers; kinds that are not here have none. */
+/** Which words of a kind's type are pointers; kinds that are not here have none. `u` has no type. */
 const MASKS: Record<string, boolean[]> = {
+  u: [true],
   p: [true],
   ps: [true, false],
   sp: [false, true],
@@ -36,17 +37,23 @@ export class ReferenceHeap {
   /** Full addresses in the table of roots, by number. */
   readonly roots: number[] = [];
 
-  constructor(gcpercent: number) {
-    this.state = new State(gcpercent);
+  constructor(gcpercent: number, isGccgo: boolean) {
+    this.state = new State(gcpercent, isGccgo);
   }
 
   /** Allocates `size` bytes and collects if that is due; the new object is kept then. */
   allocate(size: number, kind: string): Place {
     const { state } = this;
+    if (state.isForced) this.collect(1);
+    state.isForced = false;
     const isTiny = size < TINY_BYTES && MASKS[kind] === undefined;
     const hit = isTiny ? this.#tinyHit(size) : undefined;
     if (hit !== undefined) return { off: hit, cls: TINY_CLASS, elem: TINY_BYTES };
     const place = isTiny ? this.#newTiny(size) : this.#allocateBlock(size, kind);
+    if (state.isGccgo && kind !== "u" && MASKS[kind] !== undefined) {
+      const isArray = size > MASKS[kind].length * WORD;
+      this.#setType(place, isArray ? `[]${kind}` : kind);
+    }
     if (BigInt(state.heapAlloc) >= state.nextGC) this.collect(0, place.off);
     return place;
   }
@@ -81,6 +88,19 @@ export class ReferenceHeap {
   /** Takes all finalizers that are due, in the order in which they run. */
   takeDue(): Due[] {
     return this.state.queue.splice(0).flat();
+  }
+
+  /** GCCGO, types of objects: which tables there are. What is in them nothing depends on. */
+  #setType({ off, cls }: Place, type: string): void {
+    if (cls === 0) return;
+    const span = this.state.spanAt(off)!;
+    const { types, blocks } = span;
+    if (types === undefined) {
+      span.types = { table: this.#allocateBlock(8 * WORD + blocks, "n").off, seen: [type] };
+    } else if (types.seen !== null && !types.seen.includes(type)) {
+      if (types.seen.push(type) < 8) return;
+      span.types = { table: this.#allocateBlock(blocks * WORD, "n").off, seen: null };
+    }
   }
 
   #tinyHit(size: number): number | undefined {
@@ -119,8 +139,10 @@ export class ReferenceHeap {
     }
     const mask = MASKS[kind];
     if (mask !== undefined) {
-      const words = Array.from({ length: size / WORD }, (_, i) => mask[i % mask.length]);
-      span.masks.set(block, elem === WORD ? [true] : words);
+      // Without a type the whole block counts.
+      const bytes = kind === "u" && cls > 0 ? elem : size;
+      const words = Array.from({ length: bytes / WORD }, (_, i) => mask[i % mask.length]);
+      span.masks.set(block, elem === WORD && !this.state.isGccgo ? [true] : words);
     }
     return { off, cls, elem };
   }

@@ -9,6 +9,7 @@ import { LARGE_LIST_PAGES, PAGE, type Span, type State, unlink } from "./state.t
 
 const CHUNK_PAGES = 128;
 const GROWTH_STEP_PAGES = 8;
+const GCCGO_GROWTH_STEP_PAGES = 16;
 
 /** Sweeps one span, and the next one in global order; given by the sweeper, which stands above. */
 export interface Sweeper {
@@ -31,6 +32,7 @@ export function allocPages(
   state.purge();
   const span = takeSpan(state, npages);
   Object.assign(span, { state: "inuse", sweepgen: state.sweepgen, ref: 0, cls, elem, blocks: 1 });
+  span.types = undefined;
   if (cls === 0) {
     state.heapAlloc += npages * PAGE;
     listOf(npages, state.busy, state.busyLarge).push(span);
@@ -105,7 +107,8 @@ function bestLarge(state: State, npages: number): Span | undefined {
 
 /** 2.3. */
 function grow(state: State, npages: number): void {
-  const ask = Math.max(Math.ceil(npages / GROWTH_STEP_PAGES) * GROWTH_STEP_PAGES, CHUNK_PAGES);
+  const step = state.isGccgo ? GCCGO_GROWTH_STEP_PAGES : GROWTH_STEP_PAGES;
+  const ask = Math.max(Math.ceil(npages / step) * step, CHUNK_PAGES);
   const span = newRecord(state, state.arenaUsed / PAGE, ask);
   state.arenaUsed += ask * PAGE;
   state.heapSys += ask * PAGE;

@@ -198,9 +198,13 @@ export function programs(maxSteps: number): fc.Arbitrary<Program> {
   });
 }
 
-/** Writes the script of a program, and what Go would show. */
-export function writeScript(program: Program): Script {
-  const writer = new ScriptWriter(program.gogc);
+/**
+ * Writes the script of a program, and what Go would show. Under gccgo's rules objects without a type stand in
+ * the place of those that are not zeroed, which might show the addresses of types, and objects that are not
+ * scanned get no pointers, which a finalizer would turn into true ones.
+ */
+export function writeScript(program: Program, compiler: "gc" | "gccgo" = "gc"): Script {
+  const writer = new ScriptWriter(program.gogc, compiler);
   for (const each of program.steps) writer.write(each);
   writer.write({ do: "snap" });
   return writer.script;
@@ -215,7 +219,10 @@ class ScriptWriter {
   /** The object allocated last at an address. */
   readonly #latest = new Map<number, number>();
 
-  constructor(gogc: number) {
+  readonly #isGccgo: boolean;
+
+  constructor(gogc: number, compiler: "gc" | "gccgo") {
+    this.#isGccgo = compiler === "gccgo";
     this.script = {
       name: "random",
       description: "a program made by fast-check",
@@ -225,7 +232,7 @@ class ScriptWriter {
       ops: this.#ops,
       expect: this.#expect,
     };
-    this.#run = new ReferenceRun(this.script);
+    this.#run = new ReferenceRun(this.script, { compiler });
   }
 
   write(step: Step): void {
@@ -256,7 +263,13 @@ class ScriptWriter {
     }
   }
 
-  #allocate({ kind, size, count, dropEvery }: Extract<Step, { do: "allocate" }>): void {
+  #allocate(step: Extract<Step, { do: "allocate" }>): void {
+    const { count, dropEvery } = step;
+    const isUntyped = this.#isGccgo && step.kind === "w";
+    const kind = isUntyped ? "u" : step.kind;
+    const size = isUntyped && step.size % WORD > 0
+      ? step.size + WORD - step.size % WORD
+      : step.size;
     for (let i = 0; i < count; i++) {
       const id = this.#kinds.push(kind) - 1;
       this.#add(["a", id, size, kind]);
@@ -313,6 +326,7 @@ class ScriptWriter {
       default: {
         const target = this.#rooted(step.to);
         if (words === 0 || target === undefined || target.size === 0) return;
+        if (this.#isGccgo && this.#kinds[id] === "n") return;
         const slot = step.slot % words;
         if (step.do === "link") return this.#add(["l", id, slot, target.id]);
         const off = step.do === "inside" ? step.slot % target.size : elem;

@@ -20,9 +20,12 @@ export class ReferenceRun {
 
   constructor(
     script: { gogc: number; baseline: { heap_alloc: number; next_gc: number } },
-    showsFreelists = true,
+    { showsFreelists = true, compiler = "gc" }: {
+      showsFreelists?: boolean;
+      compiler?: "gc" | "gccgo";
+    } = {},
   ) {
-    this.heap = new ReferenceHeap(script.gogc);
+    this.heap = new ReferenceHeap(script.gogc, compiler === "gccgo");
     this.heap.state.heapAlloc = this.#baseline = script.baseline.heap_alloc;
     this.heap.state.nextGC = BigInt(script.baseline.next_gc);
     this.#showsFreelists = showsFreelists;
@@ -98,6 +101,8 @@ export class ReferenceRun {
         if (each.mode === "refin") this.heap.setFinalizer(each);
       }
     }
+    const { state } = this.heap;
+    state.isForced ||= state.isGccgo && ran.length > 0;
     return ran.map(({ id }) => id);
   }
 

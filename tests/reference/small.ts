@@ -11,7 +11,7 @@ import { ARENA, blockAt, CLASSES, PAGE, type Span, type State, unlink } from "./
 export function refill(state: State, sweeper: Sweeper, cls: number): Span {
   const current = state.cached[cls];
   if (current !== null) current.incache = false;
-  const span = spanForCache(state, sweeper, cls);
+  const span = (state.isGccgo ? spanForGccgoCache : spanForCache)(state, sweeper, cls);
   if (span.freelist.length === 0) throw new Error(`a span of class ${cls} without a free block`);
   span.incache = true;
   state.cached[cls] = span;
@@ -37,6 +37,34 @@ function spanForCache(state: State, sweeper: Sweeper, cls: number): Span {
   const span = carve(state, sweeper, cls);
   empty.push(span);
   return span;
+}
+
+/** GCCGO, sweep: nothing is preserved, each sweep begins the search again, the first swept span is taken. */
+function spanForGccgoCache(state: State, sweeper: Sweeper, cls: number): Span {
+  const { nonempty, empty } = state.central[cls];
+  for (;;) {
+    const [span] = nonempty;
+    if (span !== undefined) {
+      if (sweepInPlace(state, sweeper, span)) continue;
+      nonempty.shift();
+      empty.push(span);
+      return span;
+    }
+    const [first] = empty;
+    if (first !== undefined && first.sweepgen === state.sweepgen - 2) {
+      empty.push(empty.shift()!);
+      sweepInPlace(state, sweeper, first);
+    } else {
+      nonempty.unshift(carve(state, sweeper, cls));
+    }
+  }
+}
+
+function sweepInPlace(state: State, sweeper: Sweeper, span: Span): boolean {
+  if (span.sweepgen !== state.sweepgen - 2) return false;
+  span.sweepgen = state.sweepgen - 1;
+  sweeper.sweepSpan(span, false);
+  return true;
 }
 
 function sweepPreserving(state: State, sweeper: Sweeper, span: Span): void {

@@ -57,6 +57,14 @@ export interface Due {
   mode: string;
 }
 
+/** What a span knows of its blocks' types, under gccgo's rules. */
+export interface SpanTypes {
+  /** Offset of the table. */
+  table: number;
+  /** The types in a table of bytes; null for one of words. */
+  seen: string[] | null;
+}
+
 /** A span record. */
 export interface Span {
   /** First page. */
@@ -77,6 +85,7 @@ export interface Span {
   specials: Special[];
   /** Which words of a block are pointers, by block number; none for blocks without pointers. */
   masks: Map<number, boolean[]>;
+  types?: SpanTypes;
   marked: Set<number>;
 }
 
@@ -112,6 +121,8 @@ export class Words {
 /** Everything there is. */
 export class State {
   readonly gcpercent: number;
+  /** Whether gccgo's rules hold. */
+  readonly isGccgo: boolean;
   readonly words = new Words();
 
   readonly records: Span[] = [];
@@ -136,6 +147,8 @@ export class State {
   arenaUsed = 0;
   heapAlloc = 0;
   nextGC = 0n;
+  /** gccgo: finalizers ran, and a collection is to follow. */
+  isForced = false;
   heapIdle = 0;
   heapInuse = 0;
   heapSys = 0;
@@ -147,8 +160,9 @@ export class State {
   localCachealloc = 0;
   localTinyallocs = 0;
 
-  constructor(gcpercent: number) {
+  constructor(gcpercent: number, isGccgo: boolean) {
     this.gcpercent = gcpercent;
+    this.isGccgo = isGccgo;
     for (let i = 0; i < CLASSES.length; i++) {
       this.central.push({ nonempty: [], empty: [] });
       this.cached.push(null);

@@ -1,0 +1,118 @@
+/**
+ * What SetFinalizer asks of its arguments, in gc's words.
+ *
+ * The two compilers agree on which finalizers can be set and differ in what they say of the others, and in what
+ * they let pass in silence; see gccgo/finalizer_rules.ts for gccgo's side. Which functions take which objects is in
+ * types/assignable.ts, for both.
+ *
+ * @module
+ */
+
+import type { ProgramImage } from "../arena/program_image.ts";
+import { badArgument, GoThrow } from "../errors.ts";
+import type { Pointer } from "../platform/platform.ts";
+import * as sizeClasses from "../spans/size_classes.ts";
+import { type GoType, Kind } from "../types/go_type.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { TINY_BYTES } = sizeClasses;
+
+/** A value together with its type, as Go's `interface {}` holds it. */
+export interface Eface {
+  /** The value's type. */
+  readonly type: GoType;
+  /** The value: an address, or a function. */
+  // deno-lint-ignore ban-types -- a function with any parameters and results
+  readonly data: Pointer | Function;
+}
+
+/** Where an object is: what `findObject` finds. */
+export interface ObjectPlace {
+  /** The number of the first page of its span, counted from the arena's start. */
+  readonly span: number;
+  /** Its address. */
+  readonly base: Pointer;
+  /** The bytes of its block. */
+  readonly size: number;
+}
+
+/** An object that may have a finalizer. */
+export interface FinalizedObject {
+  readonly place: ObjectPlace;
+  /** The exact address, which may lie inside a tiny block. */
+  readonly p: Pointer;
+  /** The pointer's type. */
+  readonly type: GoType;
+}
+
+/** The rules of one compiler. */
+export interface FinalizerRules {
+  /** The object that SetFinalizer is about; null if it is one whose finalizers are ignored. */
+  checkObject(obj: Eface | null): FinalizedObject | null;
+  /** Throws for a finalizer that is no function. */
+  refuseNonFunction(object: GoType, finalizer: GoType): never;
+}
+
+/** gc's rules. */
+export class GcFinalizerRules implements FinalizerRules {
+  readonly #image: ProgramImage;
+  readonly #typeOwner: object;
+  readonly #findObject: (p: Pointer) => ObjectPlace | null;
+
+  constructor(parts: {
+    image: ProgramImage;
+    typeOwner: object;
+    findObject: (p: Pointer) => ObjectPlace | null;
+  }) {
+    this.#image = parts.image;
+    this.#typeOwner = parts.typeOwner;
+    this.#findObject = parts.findObject;
+  }
+
+  checkObject(obj: Eface | null): FinalizedObject | null {
+    if (obj === null) throw new GoThrow("runtime.SetFinalizer: first argument is nil");
+    const p = checkPointer(obj, this.#typeOwner);
+    const { type } = obj;
+    const place = this.#findObject(p);
+    if (place === null) {
+      if (p === this.#image.zeroBase || this.#image.isInData(p)) return null;
+      throw new GoThrow(
+        `runtime.SetFinalizer: pointer not in allocated block (0x${p.toString(16)})`,
+      );
+    }
+    if (p !== place.base && !mayBeInTinyBlock(type)) {
+      throw new GoThrow(
+        "runtime.SetFinalizer: pointer not at beginning of allocated block" +
+          ` (0x${p.toString(16)} in the block at 0x${place.base.toString(16)})`,
+      );
+    }
+    return { place, p, type };
+  }
+
+  refuseNonFunction(_object: GoType, finalizer: GoType): never {
+    throw new GoThrow(
+      `runtime.SetFinalizer: second argument is ${finalizer.string}, not a function`,
+    );
+  }
+}
+
+/** Returns the address in `obj`, which must be a pointer of a type of this heap. */
+export function checkPointer(obj: Eface, typeOwner: object): Pointer {
+  const { type, data } = obj;
+  if (type?.owner !== typeOwner) {
+    badArgument("obj.type", type?.string ?? type, "a type of this heap's types");
+  }
+  if (type.kind !== Kind.Ptr) {
+    throw new GoThrow(`runtime.SetFinalizer: first argument is ${type.string}, not pointer`);
+  }
+  if (typeof data !== "number" || !Number.isSafeInteger(data) || data < 0) {
+    badArgument("obj.data", data, "an address");
+  }
+  return data;
+}
+
+/** An address inside a block may come from the tiny allocator if what it points to is small and flat. */
+export function mayBeInTinyBlock(pointer: GoType): boolean {
+  const elem = pointer.elem;
+  return elem !== null && elem.pointerFree && elem.size < TINY_BYTES;
+}
