@@ -24,6 +24,7 @@ export { type SysStat } from "./lib/arena/stats.ts";
 export { GoPanic, GoThrow } from "./lib/errors.ts";
 export { Frame, Ref } from "./lib/frame.ts";
 export type { CollectPolicy } from "./lib/gc/collector.ts";
+export type { FinalizerCycle, FinalizerCycleObject } from "./lib/gc/finalizer_cycles.ts";
 export type { Eface, ObjectPlace } from "./lib/gc/finalizer_rules.ts";
 export type { RecordedType } from "./lib/gccgo/span_types.ts";
 export { GccgoDoors } from "./lib/gccgo/doors.ts";
@@ -46,6 +47,7 @@ export {
   type MemoryWindow,
   SharedAddressSpace,
 } from "./lib/platform/address_space.ts";
+export { Pool } from "./lib/pool.ts";
 export type { Platform, Pointer } from "./lib/platform/platform.ts";
 export { type GoField, type GoMethod, GoType, Kind } from "./lib/types/go_type.ts";
 export type { Itab } from "./lib/types/itab.ts";

@@ -26,13 +26,19 @@ import { Fence } from "./fence.ts";
 import { Frame, Ref } from "./frame.ts";
 import { Collector } from "./gc/collector.ts";
 import { FinalizerQueue } from "./gc/finalizer_queue.ts";
+import { CheckMark } from "./gc/check_mark.ts";
+import { type FinalizerCycle, findFinalizerCycles } from "./gc/finalizer_cycles.ts";
 import type { Eface, ObjectPlace } from "./gc/finalizer_rules.ts";
 import { Finalizers } from "./gc/finalizers.ts";
+import { HeapGraph } from "./gc/heap_graph.ts";
 import { Marker } from "./gc/marker.ts";
 import { Pacer } from "./gc/pacer.ts";
+import { RootScan } from "./gc/root_scan.ts";
 import { Roots } from "./gc/roots.ts";
 import { Specials } from "./gc/specials.ts";
 import { Sweep } from "./gc/sweep.ts";
+import { World } from "./gc/world.ts";
+import { WriteBarrier } from "./gc/write_barrier.ts";
 import { centralLists } from "./gccgo/central.ts";
 import { GccgoDoors, openGccgo } from "./gccgo/doors.ts";
 import { finalizerRules } from "./gccgo/finalizer_rules.ts";
@@ -55,6 +61,7 @@ import {
 } from "./options.ts";
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
+import { type Pool, Pools } from "./pool.ts";
 import { Cache } from "./spans/cache.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
@@ -63,6 +70,7 @@ import { NUM_SIZE_CLASSES, roundupsize } from "./spans/size_classes.ts";
 import { SpanTable } from "./spans/span_table.ts";
 import type { GoType } from "./types/go_type.ts";
 import { TypeTable } from "./types/type_table.ts";
+import { TypedCopy } from "./typed_copy.ts";
 
 /** The inside of a heap, for tests and tools of this project; nothing of it is public. */
 export let partsOf: (heap: GoHeap) => HeapParts;
@@ -108,6 +116,9 @@ export class GoHeap extends GccgoDoors {
   readonly #malloc: Pick<Malloc, "mallocgc" | "newobject" | "newarray" | "rawmem" | "deferType">;
   readonly #memory: MemoryAccess;
   readonly #lookup: Lookup;
+  readonly #graph: HeapGraph;
+  readonly #typedCopy: TypedCopy;
+  readonly #pools = new Pools();
   #isDisposed = false;
 
   static {
@@ -158,7 +169,8 @@ export class GoHeap extends GccgoDoors {
     const scavenger = new Scavenger(pageHeap, clock, isOn("scavenge") ? FAST_TIMES : GO_TIMES);
     pageHeap.time = scavenger;
 
-    const pacer = new Pacer(checked.gcPercent, checked.minHeapBytes, stats, cache);
+    const { gcPercent, minHeapBytes } = checked;
+    const pacer = new Pacer({ gcPercent, minHeapBytes, stats, cache, clock });
     const specials = new Specials(spans, persistent);
     const sweep = new Sweep({
       arena,
@@ -177,30 +189,51 @@ export class GoHeap extends GccgoDoors {
     const queue = new FinalizerQueue(image.memory, persistent, pointerBytes, checked.compiler);
     const roots = new Roots(image, pointerBytes);
     const marker = new Marker(arena, spans, stats, checked);
+    const barrier = new WriteBarrier(arena.memory, cache, marker);
+    roots.barrier = barrier;
+    const world = new World([pageHeap.lock, persistent.lock]);
+    const rootParts = { arena, spans, image, cache, roots, specials, queue, marker };
+    const graph = this.#graph = new HeapGraph(rootParts);
+    const checkMark = new CheckMark(arena, spans, graph, marker);
     this.#lookup = new Lookup(arena, spans, cache, stats, pacer, pointerBytes);
     const typeOwner = this.types;
     const findObject = (p: Pointer) => this.#lookup.findObject(p);
     const rules = finalizerRules(checked.compiler, { arena, image, typeOwner, findObject });
-    const finalizers = new Finalizers({ arena, spans, specials, queue, sweep, typeOwner, rules });
-    const isStressed = isOn("gcstress");
-    this.#collector = new Collector({
+    const finalizers = new Finalizers({
       arena,
       spans,
-      image,
+      specials,
+      queue,
+      sweep,
+      barrier,
+      typeOwner,
+      rules,
+    });
+    const rootScan = new RootScan(rootParts);
+    const isStressed = isOn("gcstress");
+    const collector = this.#collector = new Collector({
+      world,
       pageHeap,
       cache,
       roots,
-      specials,
+      rootScan,
       queue,
       finalizers,
       marker,
+      barrier,
+      checkMark,
       sweep,
       pacer,
       stats,
       clock,
       policy: checked.collect,
+      // gccgo's objects that are never freed, and its tables of types, are marked with the world stopped.
+      maySlice: checked.compiler === "gc",
+      markBudgetMicros: checked.markBudgetMicros,
+      passes: (checked.debug.get("gctrace") ?? 0) > 1 ? 2 : 1,
       stress: isStressed,
     });
+    collector.cycle.pools.push(() => this.#pools.clear());
     const trace = door.guard("trace", checked.trace, undefined);
     const allocationTrace = isOn("allocfreetrace") ? new AllocationTrace(trace) : null;
     sweep.hooks = {
@@ -208,7 +241,7 @@ export class GoHeap extends GccgoDoors {
       freed: freedHook(arena, allocationTrace, isStressed),
     };
     if (allocationTrace !== null) {
-      this.#collector.onCollecting = () => allocationTrace.collecting();
+      collector.cycle.onCollecting = () => allocationTrace.collecting();
     }
     const mallocParts = {
       arena,
@@ -226,6 +259,7 @@ export class GoHeap extends GccgoDoors {
       : new Malloc(mallocParts);
     malloc.hooks = {
       collectionDue: (p) => this.#collector.collectionDue(p),
+      bornBlack: (p, isDirty) => barrier.bornBlack(p, isDirty),
       requireOpen: () => this.#requireOpen(),
       adviseOutOfMemory: () => this.#adviseOutOfMemory(),
     };
@@ -234,15 +268,30 @@ export class GoHeap extends GccgoDoors {
     this.#scavenger = scavenger;
     this.#roots = roots;
     this.#finalizers = finalizers;
-    this.#memory = new MemoryAccess(arena, image, isFenced ? new Fence(arena, spans) : null);
-    const gcParts = { collector: this.#collector, sweep, finalizers, specials, marker };
+    const fence = isFenced ? new Fence(arena, spans) : null;
+    this.#memory = new MemoryAccess(arena, image, barrier, fence);
+    this.#typedCopy = new TypedCopy(arena, image, barrier, fence);
+    const gcParts = { collector, rootScan, sweep, finalizers, specials, marker };
     const gccgo = makeGccgo(checked, { ...mallocParts, ...gcParts, malloc, types: this.types });
     this.#malloc = gccgo?.malloc ?? malloc;
     openGccgo(this, () => (this.#requireOpen(), gccgo));
-    this.#parts = { arena, spans, freeLists, cache, specials, pacer, persistent, stats, gccgo };
-    if (isOn("gctrace")) {
-      traceCollections(this.#parts, this.#collector, finalizers, scavenger, trace);
-    }
+    this.#parts = {
+      arena,
+      spans,
+      freeLists,
+      cache,
+      specials,
+      pacer,
+      world,
+      barrier,
+      marker,
+      checkMark,
+      collector,
+      persistent,
+      stats,
+      gccgo,
+    };
+    if (isOn("gctrace")) traceCollections(this.#parts, collector, finalizers, scavenger, trace);
     undo.move();
   }
 
@@ -424,6 +473,66 @@ export class GoHeap extends GccgoDoors {
     return this.#finalizers.runAll();
   }
 
+  /**
+   * Cycles of objects with a finalizer: unreachable, and never finalized or freed, since each keeps the others
+   * alive for its finalizer. Sweeps what is left to be swept first.
+   *
+   * @example Two objects that wait for each other
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * const { types } = heap;
+   * const node = types.struct("main.Node", (self) => ({ other: types.pointer(self) }));
+   * const type = types.pointer(node);
+   * const [a, b] = [heap.newobject(node), heap.newobject(node)];
+   * heap.storePointer(a, b);
+   * heap.storePointer(b, a);
+   * heap.SetFinalizer({ type, data: a }, { type: types.func([type], []), data: () => {} });
+   * const [cycle] = heap.findFinalizerCycles();
+   * assertEquals(cycle.map(({ address }) => address), [a, b]);
+   * assertEquals(cycle[0].type?.string, "main.Node");
+   * ```
+   */
+  findFinalizerCycles(): FinalizerCycle[] {
+    this.#requireOpen();
+    this.#collector.finishSweep();
+    return findFinalizerCycles(this.#graph, (data) => this.#finalizers.objectType(data).elem);
+  }
+
+  /** A pool of objects, emptied by every collection; `make` makes one when it is empty. See {@linkcode Pool}. */
+  pool(make: () => Pointer = () => 0): Pool {
+    this.#requireOpen();
+    if (typeof make !== "function") badArgument("make", make, "a function");
+    return this.#pools.make(make);
+  }
+
+  /**
+   * Has `clear` called when a collection begins, and again when one that was done in slices has marked
+   * everything: to drop what a cache of the program's holds. Seeds' clearpools.
+   */
+  registerPoolCleanup(clear: () => void): void {
+    this.#requireOpen();
+    if (typeof clear !== "function") badArgument("clear", clear, "a function");
+    this.#collector.cycle.pools.push(clear);
+  }
+
+  /**
+   * Has every collection followed by a second marking, which throws if it reaches an object that the first one
+   * has not. It is slow, and counts as a collection of its own.
+   */
+  GCcheckmarkenable(): void {
+    this.#requireOpen();
+    this.#parts.checkMark.isEnabled = true;
+  }
+
+  /** Takes that back. */
+  GCcheckmarkdisable(): void {
+    this.#requireOpen();
+    this.#parts.checkMark.isEnabled = false;
+  }
+
   /** Does nothing with its argument, which is what it is for; seeds' KeepAlive. */
   KeepAlive(_x: unknown): void {}
 
@@ -456,6 +565,20 @@ export class GoHeap extends GccgoDoors {
   /** Stores a pointer; the only way to do so. */
   storePointer(p: Pointer, value: Pointer): void {
     this.#memory.storePointer(p, value);
+  }
+
+  /** Copies a value of `type`, whose pointers may be copied in no other way but one by one. */
+  typedmemmove(type: GoType, dst: Pointer, src: Pointer): void {
+    this.typedslicecopy(type, dst, src, 1);
+  }
+
+  /** The same for `n` values that follow each other; the two places may overlap. */
+  typedslicecopy(type: GoType, dst: Pointer, src: Pointer, n: number): void {
+    this.#requireOpen();
+    if (type?.owner !== this.types) {
+      badArgument("type", type?.string ?? type, "a type of this heap's types");
+    }
+    this.#typedCopy.copy(type, dst, src, n);
   }
 
   /** The unsigned 8-bit integer at `p`. */

@@ -30,6 +30,7 @@ import { badArgument, GoPanic, GoThrow, requireInteger } from "./errors.ts";
 import * as mallocFlags from "./flags.ts";
 import * as pacing from "./gc/pacer.ts";
 import type { Pacer } from "./gc/pacer.ts";
+import * as writeBarriers from "./gc/write_barrier.ts";
 import * as platforms from "./platform/platform.ts";
 import type { Pointer } from "./platform/platform.ts";
 import * as cacheRecord from "./spans/cache_record.ts";
@@ -45,6 +46,7 @@ import type { GoType } from "./types/go_type.ts";
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
 const { GC_DUE } = pacing;
+const { ALLOCATE_BLACK } = writeBarriers;
 const { PAGE_BYTES } = platforms;
 const {
   ATTENTION,
@@ -112,6 +114,8 @@ const SIZE_TO_CLASS = Uint8Array.from(
 export interface MallocHooks {
   /** A collection is due; `p` was just allocated and nothing refers to it yet. */
   collectionDue(p: Pointer): void;
+  /** A collection is marking; `isDirty` if the new block at `p` may hold the pointers of its last owner. */
+  bornBlack(p: Pointer, isDirty: boolean): void;
   /** Throws if the heap was disposed of; called before anything is taken from it. */
   requireOpen(): void;
   /** What to add to the message when memory has run out, or nothing. */
@@ -318,6 +322,9 @@ export class Malloc {
 
   /** What an allocation owes to those who asked: see {@linkcode ATTENTION}. */
   finish(p: Pointer, flags: number): void {
+    if ((this.#ints[ATTENTION] & ALLOCATE_BLACK) !== 0) {
+      this.hooks.bornBlack(p, (flags & (FlagNoScan | FlagNoZero)) === FlagNoZero);
+    }
     if ((this.#ints[ATTENTION] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
       this.hooks.collectionDue(p);
     }

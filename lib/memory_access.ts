@@ -15,6 +15,7 @@ import type { Arena } from "./arena/arena.ts";
 import type { ProgramImage } from "./arena/program_image.ts";
 import { badArgument, requireInteger } from "./errors.ts";
 import type { Fence } from "./fence.ts";
+import type { WriteBarrier } from "./gc/write_barrier.ts";
 import { Memory } from "./platform/memory.ts";
 import type { Pointer } from "./platform/platform.ts";
 
@@ -25,6 +26,7 @@ export class MemoryAccess {
   readonly #arena: Arena;
   readonly #fence: Fence | null;
   readonly #image: ProgramImage;
+  readonly #barrier: WriteBarrier;
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
   readonly #isLong: boolean;
@@ -33,13 +35,14 @@ export class MemoryAccess {
   readonly #base: number;
   readonly #maxPointer: number;
 
-  constructor(arena: Arena, image: ProgramImage, fence: Fence | null) {
+  constructor(arena: Arena, image: ProgramImage, barrier: WriteBarrier, fence: Fence | null) {
     this.#objects = fence === null
       ? arena.memory
       : new Memory(arena.start, new SharedArrayBuffer(0), 0, 0);
     this.#arena = arena;
     this.#fence = fence;
     this.#image = image;
+    this.#barrier = barrier;
     this.#arenaStart = arena.start;
     this.#pointerBytes = arena.platform.pointerBytes;
     this.#isLong = this.#pointerBytes === 8;
@@ -50,7 +53,7 @@ export class MemoryAccess {
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const at = this.#wordInArena(p);
+    const at = this.#wordIn(p, this.#objects.usedBytes);
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
     if (at < 0) return +this.#loadPointerElsewhere(p);
     const { u32 } = this.#objects;
@@ -59,7 +62,8 @@ export class MemoryAccess {
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
-    const at = this.#wordInArena(p);
+    // While a write barrier is on, no address is a plain one.
+    const at = this.#wordIn(p, this.#objects.plainBytes);
     const low = (value - this.#base) >>> 0;
     if (at < 0 || low + this.#base !== value) {
       this.#storePointerElsewhere(p, value);
@@ -71,15 +75,13 @@ export class MemoryAccess {
   }
 
   /**
-   * Index of the word at `p` in an array of int32, if it is one of 8 bytes in the first 4 GiB of the arena, so
-   * that all arithmetic is in integers; else -1.
+   * Index of the word at `p` in an array of int32, if it is one of 8 bytes in the first `bytes` bytes and 4 GiB of
+   * the arena, so that all arithmetic is in integers; else -1.
    */
-  #wordInArena(p: Pointer): number {
+  #wordIn(p: Pointer, bytes: number): number {
     const offset = p - this.#arenaStart;
     const low = offset >>> 0;
-    return low === offset && (low & 7) === 0 && low < this.#objects.usedBytes && this.#isLong
-      ? low >>> 2
-      : -1;
+    return low === offset && (low & 7) === 0 && low < bytes && this.#isLong ? low >>> 2 : -1;
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {
@@ -98,6 +100,7 @@ export class MemoryAccess {
     const at = (p - memory.base) / 4;
     memory.u32[at] = value;
     if (this.#isLong) memory.u32[at + 1] = value / 2 ** 32;
+    this.#barrier.shade(value);
   }
 
   loadUint8(p: Pointer): number {

@@ -30,6 +30,11 @@ export interface GoHeapOptions {
   compiler?: "gc" | "gccgo";
   /** When a collection that falls due may run; default `"safepoint"`. */
   collect?: CollectPolicy;
+  /**
+   * Under `collect: "safepoint"`, how long a collection stops the program at a time, in microseconds; default
+   * 1000, up to three times as long where the program allocates much. Infinity: until it is done.
+   */
+  markBudgetMicros?: number;
   /** GOGC: how much garbage, in percent of what is alive, starts a collection; default 100, negative: off. */
   gcPercent?: number;
   /** The next collection never starts below so many bytes; default 4 MiB, and 0 is what Go 1.4 does. */
@@ -59,6 +64,7 @@ export interface CheckedOptions {
   readonly platform: Platform;
   readonly compiler: "gc" | "gccgo";
   readonly collect: CollectPolicy;
+  readonly markBudgetMicros: number;
   readonly gcPercent: number;
   readonly minHeapBytes: number;
   readonly limitBytes: number;
@@ -71,6 +77,7 @@ export interface CheckedOptions {
   readonly addressSpace: AddressSpace | undefined;
 }
 
+const DEFAULT_MARK_BUDGET_MICROS = 1000;
 const DEFAULT_GC_PERCENT = 100;
 const DEFAULT_MIN_HEAP_BYTES = 4 * 2 ** 20;
 const MAX_GC_PERCENT = 2 ** 31 - 1;
@@ -81,6 +88,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
     platform,
     compiler = "gc",
     collect = "safepoint",
+    markBudgetMicros = DEFAULT_MARK_BUDGET_MICROS,
     gcPercent = DEFAULT_GC_PERCENT,
     minHeapBytes = DEFAULT_MIN_HEAP_BYTES,
     limitBytes = Infinity,
@@ -97,6 +105,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
   if (collect !== "safepoint" && collect !== "malloc") {
     badArgument("collect", collect, '"safepoint" or "malloc"');
   }
+  if (markBudgetMicros !== Infinity) requireInteger("markBudgetMicros", markBudgetMicros, 1);
   if (limitBytes !== Infinity) requireInteger("limitBytes", limitBytes, 1);
   if (memProfileRate !== 0) badArgument("memProfileRate", memProfileRate, "0");
   requireFunction("clock", clock);
@@ -108,6 +117,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
     platform: platform === undefined ? hostPlatform() : platformNamed(platform),
     compiler,
     collect,
+    markBudgetMicros,
     gcPercent: checkGCPercent("gcPercent", gcPercent),
     minHeapBytes: requireInteger("minHeapBytes", minHeapBytes, 0),
     limitBytes,

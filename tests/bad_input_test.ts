@@ -2,9 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { GccgoDoors, GoHeap, GoThrow } from "../mod.ts";
 import { ALLOCATION, COLLECTION, LOOKUPS } from "./bad_input/allocation.ts";
 import { OPTIONS } from "./bad_input/bad_call.ts";
-import { BYTES, MEMORY } from "./bad_input/memory.ts";
+import { BYTES, COPIES, MEMORY } from "./bad_input/memory.ts";
 import { CONSTRUCTOR } from "./bad_input/options.ts";
-import { FINALIZERS, ROOTS } from "./bad_input/roots.ts";
+import { FINALIZERS, POOLS, ROOTS } from "./bad_input/roots.ts";
 import { GCCGO, GCCGO_OF_GC } from "./bad_input/gccgo.ts";
 
 const TABLES = {
@@ -14,7 +14,9 @@ const TABLES = {
   roots: ROOTS,
   memory: MEMORY,
   views: BYTES,
+  copies: COPIES,
   finalizers: FINALIZERS,
+  pools: POOLS,
   constructor: CONSTRUCTOR,
   "what only gccgo has, of gc": GCCGO_OF_GC,
 };
@@ -26,8 +28,11 @@ const GCCGO_TABLES = {
 
 /** Methods that take no argument which could be bad. */
 const WITHOUT_ARGUMENTS = [
+  "findFinalizerCycles",
   "FreeOSMemory",
   "GC",
+  "GCcheckmarkdisable",
+  "GCcheckmarkenable",
   "KeepAlive",
   "ReadMemStats",
   "deferType",

@@ -168,6 +168,8 @@ Deno.test("an address space that calls the heap which asks it gets an error, not
   const messages: string[] = [];
   for (const [name, call] of Object.entries(CALLS)) {
     space.onRequest = () => {
+      // The call may ask for memory in its turn.
+      space.onRequest = () => {};
       try {
         call(heap, 0);
       } catch (error) {

@@ -1,25 +1,11 @@
 import fc from "fast-check";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { makeRoom } from "./model/make_room.ts";
 import { ModelRun } from "./model/model_run.ts";
 import { programFor, type Step } from "./model/program.ts";
 
 const PROGRAMS = { gc: 250, gccgo: 120 };
 /** What a policy may take on a slow machine before it is cut short; a failure is shrunk within it, too. */
 const LIMIT_MS = 9000;
-/** A process has room for some 900 heaps, and V8 lets go of disposed ones only when it collects. */
-const HEAPS_BETWEEN_COLLECTIONS = 300;
-
-setFlagsFromString("--expose-gc");
-const collectV8Garbage = runInNewContext("gc") as () => void;
-let heaps = 0;
-
-/** Lets V8 collect disposed heaps now and then, which it does not do within a turn of the event loop. */
-async function makeRoom(): Promise<void> {
-  if (++heaps % HEAPS_BETWEEN_COLLECTIONS !== 0) return;
-  await new Promise((resolve) => setTimeout(resolve));
-  collectV8Garbage();
-}
 
 for (
   const { compiler, collect } of [

@@ -115,7 +115,7 @@ export class Arena {
   release(): void {
     this.#space.free(this.#base, this.#reservedBytes);
     this.usedPages = 0;
-    this.memory.usedBytes = 0;
+    this.memory.use(0);
     this.#maxPages = 0;
     this.memory.cover(0);
   }
@@ -141,7 +141,7 @@ export class Arena {
     this.usedPages += pages;
     this.#stats[HEAP_SYS] += bytes;
     this.#cover();
-    this.memory.usedBytes += bytes;
+    this.memory.use(this.memory.usedBytes + bytes);
     this.#mapBits();
     this.#mapSpans();
     return first;

@@ -34,7 +34,7 @@ export class PersistentMemory {
   readonly #space: AddressSpace;
   readonly #stats: Float64Array;
   readonly #chunk = new Float64Array(new SharedArrayBuffer(16));
-  readonly #lock = new Lock();
+  readonly lock: Lock = new Lock();
 
   /** Takes chunks from `space` and books them in `stats`. */
   constructor(space: AddressSpace, stats: Float64Array) {
@@ -59,7 +59,7 @@ export class PersistentMemory {
     if (alignment > PAGE_BYTES) throw new GoThrow("persistentalloc: align is too large");
     if (size >= MAX_BLOCK_BYTES) return this.#fromSystem(size, stat);
 
-    this.#lock.lock();
+    this.lock.lock();
     try {
       const chunk = this.#chunk;
       chunk[POS] = Math.ceil(chunk[POS] / alignment) * alignment;
@@ -73,7 +73,7 @@ export class PersistentMemory {
       this.#stats[OTHER_SYS] -= size;
       return p;
     } finally {
-      this.#lock.unlock();
+      this.lock.unlock();
     }
   }
 

@@ -1,179 +1,153 @@
 /**
- * The collector: one collection from beginning to end, and when one may begin.
+ * The collector: when a collection begins, and how much of it is done at a time.
  *
  * ```
- *   gogc ─▶ finish the last sweep ─▶ mark from the roots ─▶ count, aim ─▶ declare all unswept ─▶ (sweep all)
- *                                                           at the next trigger               if eager
+ *   mallocgc ── due? ──▶ "malloc": at once                    ┌───────── cycle ──────────┐
+ *                        "safepoint": asked for ─▶ turn ends ─▶ slice   slice ...  slice │
+ *   safepoint() ─────────────────────────────────────────────▶└──────────────────────────┘
+ *   gogc, GC() ──▶ the cycle that is running, to its end, then a whole one
  * ```
  *
- * The world is stopped throughout: nothing else runs while JavaScript is in here.
+ * Under "malloc" a collection that falls due runs inside the allocation that noticed, in one piece, as in the
+ * seeds: the object being returned is kept, everything else must be rooted.
  *
- * When a collection that falls due may run is the heap's policy. Under "malloc" it runs inside the
- * allocation that noticed, as in the seeds: the object being returned is kept, everything else must be
- * rooted. Under "safepoint" it is only asked for, and runs when the program says `safepoint()`, or by itself
- * after the current event-loop turn, so that until then a pointer in a local variable is safe.
+ * Under "safepoint" it is only asked for. It runs after the current turn of the event loop, or when the program
+ * says `safepoint()`, so that until then a pointer in a local variable is safe; and it runs in slices, each as
+ * long as `markBudgetMicros`, with the program going on in between. When it is over, what it found is swept in
+ * slices too, once the finalizers had their turns.
+ *
+ * A program that allocates much between two slices could leave the collection behind for ever. So a slice is
+ * longer the more was allocated since the one before, up to some times its budget; and when the heap has
+ * become twice as large as it was in the beginning, the collection is finished at once.
  *
  * @module
  */
 
-import type { Arena } from "../arena/arena.ts";
-import type { ProgramImage } from "../arena/program_image.ts";
-import {
-  LAST_GC_NS,
-  NUM_GC,
-  PAUSE_END_NS,
-  PAUSE_NS,
-  PAUSE_RING,
-  PAUSE_TOTAL_NS,
-} from "../arena/stats.ts";
+import { HEAP_ALLOC } from "../arena/stats.ts";
 import type { Pointer } from "../platform/platform.ts";
-import type { Cache } from "../spans/cache.ts";
-import { purgeCachedStats } from "../spans/cached_stats.ts";
-import type { PageHeap } from "../spans/page_heap.ts";
-import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
-import { CLASS, IN_USE, STATE } from "../spans/span_record.ts";
-import type { SpanTable } from "../spans/span_table.ts";
+import { Cycle, type CycleParts } from "./cycle.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Finalizers } from "./finalizers.ts";
-import type { Marker } from "./marker.ts";
-import { GC_DUE, type Pacer } from "./pacer.ts";
+import { GC_DUE } from "./pacer.ts";
 import type { Roots } from "./roots.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
-import type { Sweep } from "./sweep.ts";
+import { Slice, UNITS_BEFORE_LOOK, UNITS_BETWEEN_LOOKS } from "./slice.ts";
 import { Turn, type TurnWork } from "./turn.ts";
+import { Phase } from "./world.ts";
 
 /** When a collection that falls due may run. */
 export type CollectPolicy = "safepoint" | "malloc";
 
-/** The course of a collection, for the trace: times in ns on the heap's clock. */
-export interface CollectionReport {
-  readonly startNs: number;
-  readonly sweepStartNs: number;
-  readonly markStartNs: number;
-  readonly markEndNs: number;
-  readonly endNs: number;
-  /** The trigger that was in force. */
-  readonly triggerBytes: number;
-}
+/** Allocating so much makes the next slice longer by one budget. */
+const ASSIST_BYTES = 2 ** 20;
+/** How many budgets a slice may last at most. */
+const MAX_BUDGETS = 3;
+/** When the heap has become so many times as large as it was, and more, the collection is finished at once. */
+const OVERTAKEN = 2;
+const OVERTAKEN_BYTES = 4 * 2 ** 20;
 
 /** The collector of one heap. See the head of the module. */
 export class Collector implements TurnWork {
-  /** Called when a collection begins. */
-  onCollecting: () => void = () => {};
-  /** Called after marking, before anything of this collection is swept. */
-  onCollected: ((report: CollectionReport) => void) | null = null;
-  /** Called before any root is looked at; it may mark and grey more. */
-  onMark: (() => void) | null = null;
+  /** Units of work between two looks at the clock; see {@linkcode Slice}. */
+  unitsBetweenLooks: number = UNITS_BETWEEN_LOOKS;
+  /** The same before the first. */
+  unitsBeforeLook: number = UNITS_BEFORE_LOOK;
   /** Whether no collection can start now, where somebody has to say so. */
   isLocked: (() => boolean) | null = null;
-  /** Spans swept inside pauses since the last report. */
-  pauseSweeps = 0;
-  readonly #arena: Arena;
-  readonly #spans: SpanTable;
-  readonly #image: ProgramImage;
-  readonly #pageHeap: PageHeap;
-  readonly #cache: Cache;
+  readonly cycle: Cycle;
+  readonly #parts: CycleParts;
   readonly #roots: Roots;
-  readonly #specials: Specials;
   readonly #queue: FinalizerQueue;
   readonly #finalizers: Finalizers;
-  readonly #marker: Marker;
-  readonly #sweep: Sweep;
-  readonly #pacer: Pacer;
-  readonly #stats: Float64Array;
-  readonly #clock: () => number;
-  readonly #policy: CollectPolicy;
+  /** Whether collections wait for a safepoint, and sweeping goes on between turns. */
+  readonly #waits: boolean;
+  readonly #inSlices: boolean;
+  readonly #budgetNs: number;
   readonly #stress: boolean;
   readonly #turn: Turn;
-  #isCollecting = false;
   #isRequested = false;
   /** Whether the collection that was asked for is to run though it may not be due. */
   #isForced = false;
+  /** How large the heap may become before the collection is finished at once. */
+  #overtakenAt = 0;
+  #heapAtLastSlice = 0;
 
-  constructor(parts: {
-    arena: Arena;
-    spans: SpanTable;
-    image: ProgramImage;
-    pageHeap: PageHeap;
-    cache: Cache;
-    roots: Roots;
-    specials: Specials;
-    queue: FinalizerQueue;
-    finalizers: Finalizers;
-    marker: Marker;
-    sweep: Sweep;
-    pacer: Pacer;
-    stats: Float64Array;
-    clock: () => number;
-    policy: CollectPolicy;
-    stress: boolean;
-  }) {
-    this.#arena = parts.arena;
-    this.#spans = parts.spans;
-    this.#image = parts.image;
-    this.#pageHeap = parts.pageHeap;
-    this.#cache = parts.cache;
+  constructor(
+    parts: CycleParts & {
+      roots: Roots;
+      queue: FinalizerQueue;
+      finalizers: Finalizers;
+      policy: CollectPolicy;
+      /** Whether a collection that waits for safepoints is done in slices. */
+      maySlice: boolean;
+      markBudgetMicros: number;
+      stress: boolean;
+    },
+  ) {
+    this.#parts = parts;
     this.#roots = parts.roots;
-    this.#specials = parts.specials;
     this.#queue = parts.queue;
     this.#finalizers = parts.finalizers;
-    this.#marker = parts.marker;
-    this.#sweep = parts.sweep;
-    this.#pacer = parts.pacer;
-    this.#stats = parts.stats;
-    this.#clock = parts.clock;
-    this.#policy = parts.policy;
+    this.#waits = parts.policy === "safepoint";
+    this.#inSlices = this.#waits && parts.maySlice;
+    this.#budgetNs = parts.markBudgetMicros * 1000;
     this.#stress = parts.stress;
+    this.cycle = new Cycle(parts);
     this.#turn = new Turn(this);
     this.#queue.onQueued = () => this.#turn.request();
-    if (this.#stress && this.#policy === "malloc") this.#cache.attend(GC_DUE);
+    if (this.#stress && !this.#waits) parts.cache.attend(GC_DUE);
+    parts.world.isEnabled = true;
   }
 
   /**
-   * Collects: 0 if the trigger is reached, 1 in any case, 2 in any case and sweeping everything at once.
-   * With GOGC off nothing happens, whatever `force` is. Seeds' gogc.
+   * Collects: 0 if the trigger is reached, 1 in any case, 2 in any case and sweeping everything at once. A
+   * collection that is going on in slices is finished first. With GOGC off nothing happens, whatever `force` is,
+   * nor for those who may not collect (see world.ts). Seeds' gogc.
    */
   gogc(force: 0 | 1 | 2): void {
-    if (this.#isCollecting || this.isLocked?.()) return;
-    if (this.#pacer.gcPercent < 0) {
+    const { pacer } = this.#parts;
+    if (!this.#mayCollect) return;
+    if (pacer.gcPercent < 0) {
       this.#isRequested = false;
       return;
     }
-    if (force === 0 && !this.#pacer.isDue) return;
-    this.#isCollecting = true;
-    const startNs = this.#clock();
-    try {
-      this.#collect(startNs, force === 2);
-    } finally {
-      this.#isCollecting = false;
-    }
-    this.#isRequested = false;
-    this.#isForced = false;
-    if (!(this.#stress && this.#policy === "malloc")) this.#pacer.lookAway();
-    this.#pacer.look();
+    if (this.isUnderWay) this.#advance(Slice.whole);
+    if (this.#begin(force)) this.#advance(Slice.whole);
   }
 
   /** An allocation noticed that a collection is due; `p` is the object it returns. */
   collectionDue(p: Pointer): void {
-    if (this.#policy === "malloc") {
-      this.#roots.pinned = p;
-      try {
-        this.gogc(this.#stress ? 2 : 0);
-      } finally {
-        this.#roots.pinned = 0;
-      }
+    // It stays due for the one who holds the lock.
+    if (this.isLocked?.()) return;
+    if (!(this.#stress && !this.#waits)) this.#parts.pacer.lookAway();
+    if (this.#waits) {
+      if (this.isUnderWay) return;
+      this.#isRequested = true;
+      this.#turn.request();
       return;
     }
-    this.#pacer.lookAway();
-    this.#isRequested = true;
-    this.#turn.request();
+    this.#roots.pinned = p;
+    try {
+      this.gogc(this.#stress ? 2 : this.#forceNow());
+    } finally {
+      this.#roots.pinned = 0;
+    }
   }
 
   /** The program says that all it needs is rooted. */
   safepoint(): void {
-    this.#pageHeap.tick(this.#clock());
-    if (this.#stress) this.gogc(2);
-    else if (this.#isRequested || this.#pacer.isDue) this.gogc(this.#isForced ? 1 : 0);
+    const { pageHeap, pacer, clock } = this.#parts;
+    if (!this.#mayCollect) return;
+    if (this.#stress) {
+      this.gogc(2);
+      return;
+    }
+    pageHeap.tick(clock());
+    if (!this.isUnderWay) {
+      const force = this.#forceNow();
+      this.#isRequested = false;
+      if (pacer.gcPercent < 0 || (force === 0 && !pacer.isDue) || !this.#begin(force)) return;
+    }
+    this.#advance(this.#inSlices ? this.#nextSlice() : Slice.whole);
   }
 
   /** Asks for a collection, due or not, at the next safepoint. */
@@ -183,99 +157,105 @@ export class Collector implements TurnWork {
     this.#turn.request();
   }
 
-  /** Whether a collection was asked for and did not run yet. */
+  /** Whether a collection was asked for or begun, and is not over yet. */
   get isRequested(): boolean {
-    return this.#isRequested;
+    return this.#isRequested || this.isUnderWay;
   }
 
-  /** After a turn: the collection that was asked for, else one finalizer. */
+  /** Whether a collection has begun and is not over yet. */
+  get isUnderWay(): boolean {
+    return this.#parts.world.phase !== Phase.Off;
+  }
+
+  /** After a turn: a slice of the collection that was asked for, else one finalizer, else a slice of sweeping. */
   runTurn(): boolean {
-    if (this.#isRequested) this.safepoint();
-    else this.#finalizers.runOne();
-    return !this.#queue.isEmpty;
+    if (this.isRequested) this.safepoint();
+    else if (!this.#queue.isEmpty) this.#finalizers.runOne();
+    else if (this.#hasSweeping) this.#sweepInBackground();
+    return this.isUnderWay || !this.#queue.isEmpty || this.#hasSweeping;
+  }
+
+  /** Sweeps all that the last collection left unswept. */
+  finishSweep(): void {
+    this.#parts.sweep.advance(Slice.whole);
   }
 
   /** The heap is gone: nothing runs by itself any more. */
   stop(): void {
+    this.#parts.world.isEnabled = false;
     this.#turn.cancel();
     this.#queue.clear();
   }
 
-  #collect(startNs: number, eager: boolean): void {
-    this.#pageHeap.tick(startNs);
-    this.onCollecting();
-    const sweepStartNs = this.#clock();
-    this.pauseSweeps += this.#sweep.finish();
-    this.#cache.clearTiny();
-    this.#cache.releaseAll();
-    const triggerBytes = this.#pacer.nextGC;
-    const markStartNs = this.#clock();
+  get #mayCollect(): boolean {
+    return this.#parts.world.mayCollect && !this.isLocked?.();
+  }
+
+  /** 1 if there is to be a collection in any case: it was asked for, or it is time. */
+  #forceNow(): 0 | 1 {
+    const { pacer, clock } = this.#parts;
+    return this.#isForced || !pacer.isDue && pacer.isOverdue(clock()) ? 1 : 0;
+  }
+
+  /** Begins a collection; false if somebody else's has made it needless. */
+  #begin(force: 0 | 1 | 2): boolean {
+    const { world, pacer, stats } = this.#parts;
+    world.semaphore.lock();
+    // Whoever had to wait for the semaphore finds the heap collected.
+    if (force === 0 && !pacer.isDue) {
+      world.semaphore.unlock();
+      return false;
+    }
+    const heapAtStart = Math.max(stats[HEAP_ALLOC], pacer.nextGC);
+    this.#overtakenAt = OVERTAKEN * heapAtStart + OVERTAKEN_BYTES;
+    this.#heapAtLastSlice = stats[HEAP_ALLOC];
+    this.cycle.begin(force === 2);
+    return true;
+  }
+
+  #advance(slice: Slice): void {
+    const { world, pacer } = this.#parts;
+    world.isRunning = true;
     try {
-      this.#mark();
-    } catch (error) {
-      this.#marker.abandon();
-      throw error;
+      this.cycle.advance(slice);
+    } finally {
+      world.isRunning = false;
+      if (!this.isUnderWay) world.semaphore.unlock();
     }
-    const markEndNs = this.#clock();
-
-    purgeCachedStats(this.#cache, this.#stats);
-    this.#pacer.aim();
-    const endNs = this.#clock();
-    this.#recordPause(endNs - startNs);
-    this.onCollected?.({ startNs, sweepStartNs, markStartNs, markEndNs, endNs, triggerBytes });
-    this.#sweep.begin();
-    if (eager) this.pauseSweeps += this.#sweep.finish();
+    if (this.isUnderWay) {
+      this.#turn.request();
+      return;
+    }
+    this.#isRequested = false;
+    this.#isForced = false;
+    pacer.collected(this.#parts.clock());
+    if (!(this.#stress && !this.#waits)) pacer.lookAway();
+    pacer.look();
+    if (this.#hasSweeping) this.#turn.request();
   }
 
-  #mark(): void {
-    this.onMark?.();
-    const { memory } = this.#image;
-    for (const { address, type } of this.#roots.globals) {
-      this.#marker.greyVariable(memory, address, type);
-    }
-    this.#queue.forEach((argument) => this.#marker.grey(argument));
-    this.#markFromSpecials();
-    this.#markFrames();
-    this.#roots.forEachReference((p) => this.#marker.grey(p));
-    this.#marker.drain();
+  #nextSlice(): Slice {
+    const { stats } = this.#parts;
+    const heapAlloc = stats[HEAP_ALLOC];
+    if (heapAlloc >= this.#overtakenAt) return Slice.whole;
+    const allocated = Math.max(0, heapAlloc - this.#heapAtLastSlice);
+    this.#heapAtLastSlice = heapAlloc;
+    const budgets = Math.min(1 + allocated / ASSIST_BYTES, MAX_BUDGETS);
+    return this.#sliceOf(budgets * this.#budgetNs);
   }
 
-  /** An object with a finalizer keeps alive what it refers to, though not itself. */
-  #markFromSpecials(): void {
-    if (this.#specials.count === 0) return;
-    const { ints } = this.#spans;
-    for (let i = 0; i < this.#spans.made; i++) {
-      const span = this.#spans.handle(i);
-      if (ints[span + STATE] !== IN_USE || !this.#specials.has(span)) continue;
-      const size = CLASS_TO_SIZE[ints[span + CLASS]];
-      for (const { offset, kind } of this.#specials.list(span)) {
-        if (kind !== KIND_FINALIZER) continue;
-        this.#marker.greyReferents(span, size === 0 ? 0 : Math.floor(offset / size));
-      }
-    }
+  #sliceOf(ns: number): Slice {
+    const { clock } = this.#parts;
+    return new Slice(clock, clock() + ns, this.unitsBeforeLook, this.unitsBetweenLooks);
   }
 
-  #markFrames(): void {
-    const slots = this.#roots.stackSlots;
-    if (slots === 0) return;
-    const { memory } = this.#image;
-    const { pointerBytes } = this.#arena.platform;
-    const first = (this.#roots.stackBase - memory.base) / 4;
-    for (let slot = 0; slot < slots; slot++) {
-      const at = first + (slot * pointerBytes) / 4;
-      const high = pointerBytes === 8 ? memory.u32[at + 1] : 0;
-      this.#marker.grey(memory.u32[at] + high * 2 ** 32);
-    }
+  /** Whether spans are to be swept between turns. Under "malloc" everything happens inside of calls. */
+  get #hasSweeping(): boolean {
+    return this.#waits && !this.#parts.sweep.isDone;
   }
 
-  #recordPause(pauseNs: number): void {
-    const stats = this.#stats;
-    const nowNs = Date.now() * 1e6;
-    const at = stats[NUM_GC] % PAUSE_RING;
-    stats[LAST_GC_NS] = nowNs;
-    stats[PAUSE_NS + at] = pauseNs;
-    stats[PAUSE_END_NS + at] = nowNs;
-    stats[PAUSE_TOTAL_NS] += pauseNs;
-    stats[NUM_GC]++;
+  #sweepInBackground(): void {
+    this.cycle.backgroundSweeps += this.#parts.sweep.advance(this.#sliceOf(this.#budgetNs));
+    this.#parts.pacer.look();
   }
 }

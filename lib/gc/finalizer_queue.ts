@@ -164,13 +164,15 @@ export class FinalizerQueue {
     return this.#queue === 0 && this.#running === 0;
   }
 
-  /** Calls `visit` with every object that waits for its finalizer, and the number of the function. */
-  forEach(visit: (argument: Pointer, data: number) => void): void {
+  /**
+   * Every object that waits for its finalizer. Whoever stops in between and goes on later sees all those that are
+   * still waiting, but those queued since.
+   */
+  *waiting(): Generator<Pointer, void> {
     for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
       for (let i = 0; i < this.#get(block, COUNT); i++) {
         const entry = ENTRIES + i * this.#entryUnits;
-        const data = this.#get(block, entry + DATA);
-        if (data !== 0) visit(this.#get(block, entry + ARGUMENT), data - 1);
+        if (this.#get(block, entry + DATA) !== 0) yield this.#get(block, entry + ARGUMENT);
       }
     }
   }

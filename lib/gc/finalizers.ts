@@ -22,6 +22,7 @@
 import type { Arena } from "../arena/arena.ts";
 import { badArgument, GoThrow } from "../errors.ts";
 import type { Pointer } from "../platform/platform.ts";
+import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import { isAssignableToFinalizerParameter } from "../types/assignable.ts";
@@ -30,9 +31,11 @@ import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Eface, FinalizerRules } from "./finalizer_rules.ts";
 import { KIND_FINALIZER, type Specials } from "./specials.ts";
 import type { Sweep } from "./sweep.ts";
+import type { WriteBarrier } from "./write_barrier.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { START } = spanRecord;
+const { CLASS_TO_SIZE } = sizeClasses;
+const { CLASS, START } = spanRecord;
 
 /** What is known of a finalizer besides its place. */
 interface FinalizerRecord {
@@ -54,6 +57,7 @@ export class Finalizers {
   readonly #specials: Specials;
   readonly #queue: FinalizerQueue;
   readonly #sweep: Sweep;
+  readonly #barrier: WriteBarrier;
   readonly #typeOwner: object;
   readonly #rules: FinalizerRules;
   readonly #records: (FinalizerRecord | null)[] = [];
@@ -67,6 +71,7 @@ export class Finalizers {
     specials: Specials;
     queue: FinalizerQueue;
     sweep: Sweep;
+    barrier: WriteBarrier;
     typeOwner: object;
     rules: FinalizerRules;
   }) {
@@ -75,6 +80,7 @@ export class Finalizers {
     this.#specials = parts.specials;
     this.#queue = parts.queue;
     this.#sweep = parts.sweep;
+    this.#barrier = parts.barrier;
     this.#typeOwner = parts.typeOwner;
     this.#rules = parts.rules;
   }
@@ -116,6 +122,11 @@ export class Finalizers {
   /** Whether a finalizer was ever set, which in Go starts the goroutine that runs them. */
   get isStarted(): boolean {
     return this.#isStarted;
+  }
+
+  /** The type that finalizer `data` was set with: a pointer to the object's. */
+  objectType(data: number): GoType {
+    return this.#records[data]!.object;
   }
 
   /** Queues the finalizer `data` for the object at `p`; called by the sweep. */
@@ -186,7 +197,11 @@ export class Finalizers {
     } finally {
       if (!added) this.#freeRecord(data);
     }
-    return added;
+    if (!added) return false;
+    const size = CLASS_TO_SIZE[this.#spans.ints[span + CLASS]];
+    const block = size === 0 ? 0 : Math.floor(this.#offset(span, p) / size);
+    this.#barrier.shadeReferents(span, block);
+    return true;
   }
 
   #remove(span: number, p: Pointer): void {

@@ -25,11 +25,17 @@
  *
  * ```
  *   an entry of the queue, two int32:   │ first page of the span │ word in the span << 7 │ class │
+ *   the rest of a large object:         │ page to go on with     │                     0 │     0 │
  * ```
+ *
+ * Marking may be done in slices. Each round of the three loops is short, whatever the heap looks like: it
+ * takes so many objects at most, and of a large object only a few pages, whose rest goes to the end of the
+ * queue. Between two rounds nothing is under way but what stands in the queue: there a slice may end.
  *
  * The queue grows as it must. If it cannot, objects stay marked without being followed, and when the queue
  * is empty the heap is searched for them: every marked object is followed again, until nothing new turns
- * up. So marking ends correctly with any memory that it is given, only more slowly.
+ * up. So marking ends correctly with any memory that it is given, only more slowly. That search, too, may
+ * stop and go on, 32 blocks at a time.
  *
  * @module
  */
@@ -48,6 +54,7 @@ import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
+import type { Slice } from "./slice.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
@@ -66,6 +73,15 @@ const CLASS_MASK = (1 << CLASS_BITS) - 1;
 const SLOTS = 512;
 /** Stands in the place of a slot for a pointer that was not found in the heap. */
 const ROOT = -1;
+/** The same for one that the program has just stored: whether it is valid is found out when it is loaded. */
+const STORED = -2;
+
+/** Objects that are taken from the queue in one round at most. */
+const OBJECTS = 2048;
+/** Pages of a large object that are followed in one round. */
+const CHUNK_PAGES = 4;
+/** What following them counts for in a slice. */
+const UNITS_A_CHUNK = 1024;
 
 const FIRST_QUEUE_ENTRIES = 2 ** 12;
 const MAX_QUEUE_ENTRIES = 2 ** 24;
@@ -93,6 +109,9 @@ export class Marker {
   #head = 0;
   #tail = 0;
   #overflowed = false;
+  /** Where the search for marked objects that were not followed goes on; -1 if there is none. */
+  #searchSpan = -1;
+  #searchWord = 0;
 
   constructor(
     arena: Arena,
@@ -115,22 +134,45 @@ export class Marker {
 
   /** Greys the block that `p` points into, if there is one. */
   grey(p: Pointer): void {
-    if (this.#slotCount > 0) this.#greySlots();
-    this.#slots[0] = ROOT;
+    this.#greyOne(p, ROOT);
+  }
+
+  /** The same for a value that the program has stored, which may be any number. Seeds' shade. */
+  shade(p: Pointer): void {
+    this.#greyOne(p, STORED);
+  }
+
+  #greyOne(p: Pointer, place: number): void {
+    this.flush();
+    this.#slots[0] = place;
     this.#values[0] = p | 0;
     this.#values[1] = Math.floor(p / 2 ** 32);
     this.#greyValues(1);
   }
 
-  /** Greys what the variable of `type` at `address`, in `memory`, points to. */
-  greyVariable(memory: Memory, address: Pointer, type: GoType): void {
+  /** Marks the new block at `p`, which has no pointers yet: it is black. Seeds' gcmarknewobject. */
+  blacken(p: Pointer): void {
+    const { pageInfo, pageSpan, bitmap: { marks }, start } = this.#arena;
+    const page = Math.floor((p - start) / PAGE_BYTES);
+    const first = this.#spans.ints[pageSpan[page] + START];
+    const cls = pageInfo[page] >> INFO_CLASS_SHIFT;
+    const block = cls === 0 ? 0 : (p - this.#arena.pageAddress(first)) / CLASS_TO_SIZE[cls];
+    marks[(first << MARK_SHIFT) + ((block >>> 5) << 1)] |= 1 << (block & 31);
+  }
+
+  /** Greys what words `from` to `to` of the variable of `type` at `address`, in `memory`, point to. */
+  greyVariable(memory: Memory, address: Pointer, type: GoType, from: number, to: number): void {
     const ints = this.#arena.platform.pointerBytes / 4;
     const first = (address - memory.base) / 4;
-    type.pointers.forEach((word) => {
-      const low = memory.u32[first + word * ints];
-      const high = ints === 2 ? memory.u32[first + word * 2 + 1] : 0;
-      if (low + high !== 0) this.grey(low + high * 2 ** 32);
-    });
+    type.pointers.forEach(
+      (word) => {
+        const low = memory.u32[first + word * ints];
+        const high = ints === 2 ? memory.u32[first + word * 2 + 1] : 0;
+        if (low + high !== 0) this.grey(low + high * 2 ** 32);
+      },
+      from,
+      to,
+    );
   }
 
   /** Greys what block `block` of a span points to, and not the block itself. */
@@ -138,23 +180,45 @@ export class Marker {
     const ints = this.#spans.ints;
     const cls = ints[span + CLASS];
     const words = CLASS_TO_SIZE[cls] >> this.#wordShift;
-    if (cls === 0) this.#followLarge(ints[span + START]);
+    if (cls === 0) this.#queueLarge(span);
     else this.#follow(ints[span + START], block * words, words);
   }
 
-  /** Follows all grey blocks, and those they lead to, until none is left. */
-  drain(): void {
-    this.#drainQueue();
-    while (this.#overflowed) {
-      this.#overflowed = false;
-      this.#followAllMarked();
+  /** Follows grey blocks, and those they lead to, within `slice`; true if none is left. */
+  advance(slice: Slice): boolean {
+    const most = Math.min(OBJECTS, slice.unitsBetweenLooks);
+    for (;;) {
+      const followed = this.#followQueued(most);
+      const found = this.#slotCount;
+      if (found === 0 && followed === 0 && !this.#search()) return true;
+      this.flush();
+      if (!slice.spend(followed + found + 1)) return false;
     }
+  }
+
+  /** Greys what was found so far: all that is grey stands in the queue then. */
+  flush(): void {
+    if (this.#slotCount > 0) this.#greySlots();
+  }
+
+  /** Calls `visit` with the page of each entry of the queue, the word in the span from there on, and the class. */
+  forEachQueued(visit: (page: number, word: number, cls: number) => void): void {
+    const queue = this.#queue;
+    for (let at = this.#head; at !== this.#tail; at = (at + 2) & (queue.length - 1)) {
+      visit(queue[at], queue[at + 1] >>> CLASS_BITS, queue[at + 1] & CLASS_MASK);
+    }
+  }
+
+  /** Whether some marked blocks are neither followed nor queued, and have to be searched for. */
+  get isSearching(): boolean {
+    return this.#overflowed || this.#searchSpan >= 0;
   }
 
   /** Forgets what is queued and clears all marks: the collection was given up. */
   abandon(): void {
     this.#head = this.#tail = this.#slotCount = 0;
     this.#overflowed = false;
+    this.#searchSpan = -1;
     const ints = this.#spans.ints;
     const { marks } = this.#arena.bitmap;
     for (let i = 0; i < this.#spans.made; i++) {
@@ -165,42 +229,41 @@ export class Marker {
     }
   }
 
-  #drainQueue(): void {
-    for (;;) {
-      this.#followQueued();
-      if (this.#slotCount > 0) this.#greySlots();
-      else if (this.#head === this.#tail) return;
-    }
-  }
-
-  /** Takes objects from the queue and notes their pointers, until there are no more or no more room. */
-  #followQueued(): void {
+  /**
+   * Takes objects from the queue and notes their pointers, until there are no more, no more room, or it was
+   * `most` of them; returns how many, what has many words counting for more.
+   */
+  #followQueued(most: number): number {
     const { types, typeInts } = this.#arena.bitmap;
     const wordShift = this.#wordShift;
     const wordsPerPage = PAGE_BYTES >> wordShift;
     const queue = this.#queue;
     const tail = this.#tail;
+    const first = this.#head;
+    const waiting = (tail - first) & (queue.length - 1);
+    const end = (first + Math.min(waiting, 2 * most)) & (queue.length - 1);
     const slots = this.#slots;
-    let head = this.#head;
+    let followed = 0;
+    let head = first;
     let count = this.#slotCount;
-    while (head !== tail && count <= SLOTS - 16) {
+    while (head !== end && count <= SLOTS - 16) {
       const page = queue[head];
       const entry = queue[head + 1];
       head = (head + 2) & (queue.length - 1);
       const words = CLASS_TO_SIZE[entry & CLASS_MASK] >> wordShift;
       const word = entry >>> CLASS_BITS;
-      const first = word & 15;
-      if (words === 0 || first + words > 16) {
+      const inInt = word & 15;
+      if (words === 0 || inInt + words > 16) {
         this.#head = head;
         this.#slotCount = count;
-        if (words === 0) this.#followLarge(page);
-        else this.#follow(page, word, words);
+        followed += words === 0 ? this.#followLarge(page) : this.#follow(page, word, words);
         count = this.#slotCount;
-        if (this.#tail !== tail) return;
+        // What it found may have been greyed, and the queue have been replaced.
+        if (this.#tail !== tail) break;
         continue;
       }
       const firstWord = page * wordsPerPage + word;
-      let pointers = (types[page * typeInts + (word >>> 4)] >>> (first << 1)) & POINTER_BITS;
+      let pointers = (types[page * typeInts + (word >>> 4)] >>> (inInt << 1)) & POINTER_BITS;
       if (words < 16) pointers &= ~(-1 << (words << 1));
       while (pointers !== 0) {
         const bit = 31 - Math.clz32(pointers);
@@ -210,10 +273,14 @@ export class Marker {
     }
     this.#head = head;
     this.#slotCount = count;
+    return followed + ((head - first) & (queue.length - 1)) / 2;
   }
 
-  /** Notes the pointers among the `words` words of an object, from word `word` of the span at `page` on. */
-  #follow(page: number, word: number, words: number): void {
+  /**
+   * Notes the pointers among the `words` words of an object, from word `word` of the span at `page` on; returns
+   * what that counts for in a slice.
+   */
+  #follow(page: number, word: number, words: number): number {
     const { types, typeInts } = this.#arena.bitmap;
     const slots = this.#slots;
     let count = this.#slotCount;
@@ -242,6 +309,7 @@ export class Marker {
       at++;
     }
     this.#slotCount = count;
+    return words >> 2;
   }
 
   /** Greys what the words noted in `slots` point to. */
@@ -341,10 +409,44 @@ export class Marker {
     return this.#spans.ints[span + NO_SCAN] === 0 ? start : -1;
   }
 
-  #followLarge(start: number): void {
-    const span = this.#arena.pageSpan[start];
+  /** Queues a large object, to be followed chunk by chunk. */
+  #queueLarge(span: number): void {
+    const start = this.#spans.ints[span + START];
     if (this.#spans.ints[span + NO_SCAN] !== 0) return;
-    this.#follow(start, 0, Math.ceil(this.#spans.limitBytes(span) / (1 << this.#wordShift)));
+    this.#makeRoom(1);
+    if (!this.#queueRest(start)) {
+      for (let page = start; page >= 0;) page = this.#followChunk(page);
+    }
+  }
+
+  #followLarge(page: number): number {
+    const rest = this.#followChunk(page);
+    // There is room: this object's entry was just taken, and what its chunk led to has been counted in.
+    if (rest >= 0) {
+      this.#makeRoom(1);
+      if (!this.#queueRest(rest)) this.#overflowed = true;
+    }
+    return UNITS_A_CHUNK;
+  }
+
+  #queueRest(page: number): boolean {
+    const queue = this.#queue;
+    const next = (this.#tail + 2) & (queue.length - 1);
+    if (next === this.#head) return false;
+    queue[this.#tail] = page;
+    queue[this.#tail + 1] = 0;
+    this.#tail = next;
+    return true;
+  }
+
+  /** Notes the pointers in some pages of a large object; returns the page to go on with, -1 if there is none. */
+  #followChunk(page: number): number {
+    const span = this.#arena.pageSpan[page];
+    const before = (page - this.#spans.ints[span + START]) * PAGE_BYTES;
+    const bytes = this.#spans.limitBytes(span) - before;
+    const chunk = Math.min(bytes, CHUNK_PAGES * PAGE_BYTES);
+    this.#follow(page, 0, Math.ceil(chunk / (1 << this.#wordShift)));
+    return bytes > chunk ? page + CHUNK_PAGES : -1;
   }
 
   /** Grows the queue until `count` more entries fit, or it can't be grown. */
@@ -375,21 +477,31 @@ export class Marker {
     return true;
   }
 
-  /** Follows every marked block of the heap again: some of them did not fit in the queue. */
-  #followAllMarked(): void {
+  /**
+   * Goes on following every marked block of the heap again, if some of them did not fit in the queue, which is
+   * empty now; false if there is nothing to search.
+   */
+  #search(): boolean {
+    if (this.#searchSpan < 0) {
+      if (!this.#overflowed) return false;
+      this.#overflowed = false;
+      this.#searchSpan = this.#searchWord = 0;
+    }
     const ints = this.#spans.ints;
     const { marks } = this.#arena.bitmap;
-    for (let i = 0; i < this.#spans.made; i++) {
-      const span = this.#spans.handle(i);
-      if (ints[span + STATE] !== IN_USE) continue;
-      const first = ints[span + START] << MARK_SHIFT;
-      for (let word = 0; word << 5 < ints[span + BLOCKS]; word++) {
-        for (let bits = marks[first + (word << 1)]; bits !== 0; bits &= bits - 1) {
-          this.greyReferents(span, (word << 5) + lowestBit(bits));
-          this.#drainQueue();
-        }
-      }
+    const span = this.#spans.handle(this.#searchSpan);
+    const blocks = ints[span + STATE] === IN_USE ? ints[span + BLOCKS] : 0;
+    const word = this.#searchWord++;
+    if (this.#searchWord << 5 >= blocks) {
+      this.#searchWord = 0;
+      if (++this.#searchSpan >= this.#spans.made) this.#searchSpan = -1;
     }
+    if (word << 5 >= blocks) return true;
+    const at = (ints[span + START] << MARK_SHIFT) + (word << 1);
+    for (let bits = marks[at]; bits !== 0; bits &= bits - 1) {
+      this.greyReferents(span, (word << 5) + lowestBit(bits));
+    }
+    return true;
   }
 
   /** Go's bitmap has a block boundary behind the last block, so its first word may be pointed to. */
@@ -404,7 +516,7 @@ export class Marker {
 
   /** Value `i` points where no object can be. */
   #invalid(i: number): void {
-    if (!this.#invalidPointerThrows) return;
+    if (!this.#invalidPointerThrows || this.#slots[i] === STORED) return;
     const value = (this.#values[2 * i] >>> 0) + (this.#values[2 * i + 1] >>> 0) * 2 ** 32;
     const word = this.#slots[i];
     const where = word === ROOT

@@ -13,6 +13,11 @@
  * each class before anybody notices. The allocator therefore looks at the trigger only where it takes the
  * slow path, and everybody else who moves heap_alloc or next_gc calls {@linkcode Pacer.look}.
  *
+ * A heap that has not been collected for two minutes is collected whatever its trigger says, which gives
+ * finalizers a chance and free pages back. In Go the system monitor sees to that; here there is no timer that
+ * would keep a process from sleeping, and nobody notices the time before the heap is used: by a safepoint, or every
+ * so many slow paths of the allocator, since a look at the clock costs more than one of them.
+ *
  * @module
  */
 
@@ -24,6 +29,11 @@ const { HEAP_ALLOC, NEXT_GC } = statistics;
 
 /** A bit of the cache's ATTENTION: a collection is due. */
 export const GC_DUE = 1;
+
+/** Seeds' forcegcperiod. */
+const FORCED_AFTER_NS = 120e9;
+/** Slow paths of the allocator between two looks at the clock. */
+const LOOKS_BETWEEN_CLOCKS = 64;
 
 /** `bytes * percent / 100`, truncated, where the product may be above 2^53. */
 function percentOf(bytes: number, percent: number): number {
@@ -41,12 +51,23 @@ export class Pacer {
   readonly minHeapBytes: number;
   readonly #stats: Float64Array;
   readonly #cache: Cache;
+  readonly #clock: () => number;
+  #lastNs: number;
+  #looks = 0;
 
-  constructor(gcPercent: number, minHeapBytes: number, stats: Float64Array, cache: Cache) {
-    this.gcPercent = gcPercent < 0 ? -1 : gcPercent;
-    this.minHeapBytes = minHeapBytes;
-    this.#stats = stats;
-    this.#cache = cache;
+  constructor(parts: {
+    gcPercent: number;
+    minHeapBytes: number;
+    stats: Float64Array;
+    cache: Cache;
+    clock: () => number;
+  }) {
+    this.gcPercent = parts.gcPercent < 0 ? -1 : parts.gcPercent;
+    this.minHeapBytes = parts.minHeapBytes;
+    this.#stats = parts.stats;
+    this.#cache = parts.cache;
+    this.#clock = parts.clock;
+    this.#lastNs = this.#clock();
   }
 
   /** The trigger as it is in force, in bytes. Go's is an unsigned word: what is below 0 is never reached. */
@@ -60,9 +81,23 @@ export class Pacer {
     return this.#stats[HEAP_ALLOC] >= this.nextGC;
   }
 
+  /** Whether two minutes went by without a collection. */
+  isOverdue(nowNs: number): boolean {
+    return nowNs - this.#lastNs > FORCED_AFTER_NS;
+  }
+
+  /** A collection ended now. */
+  collected(nowNs: number): void {
+    this.#lastNs = nowNs;
+  }
+
   /** Has the next allocation ask for a collection if one is due. */
   look(): void {
-    if (this.isDue && this.gcPercent >= 0) this.#cache.attend(GC_DUE);
+    if (this.gcPercent < 0) return;
+    const isTimeToLook = ++this.#looks % LOOKS_BETWEEN_CLOCKS === 0;
+    if (this.isDue || (isTimeToLook && this.isOverdue(this.#clock()))) {
+      this.#cache.attend(GC_DUE);
+    }
   }
 
   /** Has allocations ask no more, until somebody looks again. */

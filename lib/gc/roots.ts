@@ -20,6 +20,7 @@ import type { ProgramImage } from "../arena/program_image.ts";
 import { GoThrow } from "../errors.ts";
 import type { Pointer } from "../platform/platform.ts";
 import type { GoType } from "../types/go_type.ts";
+import type { WriteBarrier } from "./write_barrier.ts";
 
 /** A global variable. */
 export interface Global {
@@ -35,6 +36,8 @@ export class Roots {
   readonly globals: Global[] = [];
   /** The object that was just allocated, which nothing refers to yet; 0 if none. */
   pinned: Pointer = 0;
+  /** Set when the heap is put together; hears of every new reference. */
+  barrier!: WriteBarrier;
   readonly #image: ProgramImage;
   readonly #pointerBytes: number;
   #stackSlots = 0;
@@ -98,6 +101,7 @@ export class Roots {
 
   /** Makes a reference to `p`; returns its number. */
   addReference(p: Pointer): number {
+    this.barrier.shade(p);
     let slot = this.#freeReference;
     if (slot >= 0) {
       // A free slot holds the next free one as -2 - next, so that -1 ends the list.
@@ -110,7 +114,7 @@ export class Roots {
     return slot;
   }
 
-  /** What reference `slot` refers to. */
+  /** What reference `slot` refers to; negative if it has ended. */
   reference(slot: number): Pointer {
     return this.#referenceSlots[slot];
   }
@@ -121,12 +125,9 @@ export class Roots {
     this.#freeReference = slot;
   }
 
-  /** Calls `visit` with every object that is referred to. */
-  forEachReference(visit: (p: Pointer) => void): void {
-    for (let slot = 0; slot < this.#referencesMade; slot++) {
-      if (this.#referenceSlots[slot] > 0) visit(this.#referenceSlots[slot]);
-    }
-    if (this.pinned !== 0) visit(this.pinned);
+  /** References ever made at the same time: their slots are numbered from 0. A free one's is negative. */
+  get referencesMade(): number {
+    return this.#referencesMade;
   }
 
   #growReferences(): void {

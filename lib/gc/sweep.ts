@@ -12,7 +12,8 @@
  *
  * A span is swept when somebody needs what it may hold (a cache its free blocks, the page heap its pages, a
  * finalizer its place), or by a sweep in global order: all at once if the collection was an eager one, else
- * before the next collection at the latest.
+ * a slice at a time between the turns of the event loop, and before the next collection at the latest. When
+ * that sweep comes to the end nothing is left, and SWEEP_DONE says so.
  *
  * Sweeping reads 32 blocks' marks at a time and touches no block: those that are neither marked nor free
  * become free, and that is two int32 to write. Only specials are looked at one by one.
@@ -35,6 +36,7 @@ import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { Pacer } from "./pacer.ts";
+import type { Slice } from "./slice.ts";
 import { KIND_FINALIZER, type Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
@@ -59,6 +61,9 @@ const {
   SWEEP_RECORDS,
   SWEEPGEN,
 } = spanRecord;
+
+/** What sweeping a span counts for in a slice: some 1 to 5 us. */
+const UNITS_A_SPAN = 64;
 
 /** What the floor above lends to the sweep. */
 export interface SweepHooks {
@@ -115,10 +120,18 @@ export class Sweep implements Sweeper {
     sweep[SWEEP_RECORDS] = this.#spans.made;
   }
 
-  /** Sweeps all that is left; returns how many spans that were. */
-  finish(): number {
+  /** Whether no span is left that has to be swept. */
+  get isDone(): boolean {
+    return this.#spans.sweep[SWEEP_DONE] !== 0;
+  }
+
+  /** Sweeps what is left, within `slice`; returns how many spans that were. */
+  advance(slice: Slice): number {
     let swept = 0;
-    while (this.sweepOne() >= 0) swept++;
+    while (this.sweepOne() >= 0) {
+      swept++;
+      if (!slice.spend(UNITS_A_SPAN)) break;
+    }
     return swept;
   }
 

@@ -18,6 +18,7 @@ import type { Collector, CollectPolicy } from "../gc/collector.ts";
 import type { Finalizers } from "../gc/finalizers.ts";
 import type { Marker } from "../gc/marker.ts";
 import type { Pacer } from "../gc/pacer.ts";
+import type { RootScan } from "../gc/root_scan.ts";
 import type { Specials } from "../gc/specials.ts";
 import type { Sweep } from "../gc/sweep.ts";
 import type { Malloc } from "../malloc.ts";
@@ -69,11 +70,12 @@ export class Gccgo {
   /** Has collections, sweeping and finalizers go by gccgo's rules. */
   attach(parts: {
     collector: Collector;
+    rootScan: RootScan;
     sweep: Sweep;
     finalizers: Finalizers;
     policy: CollectPolicy;
   }): void {
-    const { collector, sweep, finalizers, policy } = parts;
+    const { collector, rootScan, sweep, finalizers, policy } = parts;
     const { malloc, roots, spanTypes } = this;
     malloc.hooks = {
       collectionDue: (p) => collector.collectionDue(p),
@@ -81,7 +83,7 @@ export class Gccgo {
         if (collector.isRequested) collector.safepoint();
       },
     };
-    collector.onMark = () => roots.mark();
+    rootScan.onBegin = () => roots.mark();
     collector.isLocked = () => malloc.isLocked;
     sweep.hooks.dying = (span) => spanTypes.forgetDead(span);
     // The goroutine that runs finalizers has a collection follow, so that what was finalized goes away. With
@@ -105,6 +107,7 @@ export function makeGccgo(
   options: CheckedOptions,
   parts: Omit<ConstructorParameters<typeof Gccgo>[0], "typeAtBlockEnd"> & {
     collector: Collector;
+    rootScan: RootScan;
     sweep: Sweep;
     finalizers: Finalizers;
   },

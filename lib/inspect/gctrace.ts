@@ -24,7 +24,7 @@
  */
 
 import { HEAP_IDLE, HEAP_INUSE, HEAP_RELEASED, HEAP_SYS, NUM_GC } from "../arena/stats.ts";
-import type { CollectionReport } from "../gc/collector.ts";
+import type { CollectionReport } from "../gc/cycle.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import { readMemStats } from "./mem_stats.ts";
 
@@ -72,6 +72,6 @@ export function gctraceLine(
     mb(memStats.HeapAlloc)
   } MB, ` +
     `${memStats.HeapObjects} (${memStats.Mallocs}-${memStats.Frees}) objects, ` +
-    `${goroutines} goroutines, ${parts.spans.made}/0/${pauseSweeps} sweeps, ` +
+    `${goroutines} goroutines, ${parts.spans.made}/${report.backgroundSweeps}/${pauseSweeps} sweeps, ` +
     `0(0) handoff, 0(0) steal, 0/0/0 yields`;
 }

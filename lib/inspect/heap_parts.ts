@@ -8,7 +8,12 @@ import type { Arena } from "../arena/arena.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
 import type { Gccgo } from "../gccgo/gccgo.ts";
 import type { Pacer } from "../gc/pacer.ts";
+import type { CheckMark } from "../gc/check_mark.ts";
+import type { Collector } from "../gc/collector.ts";
+import type { Marker } from "../gc/marker.ts";
 import type { Specials } from "../gc/specials.ts";
+import type { World } from "../gc/world.ts";
+import type { WriteBarrier } from "../gc/write_barrier.ts";
 import type { Cache } from "../spans/cache.ts";
 import type { FreeLists } from "../spans/free_list.ts";
 import type { SpanTable } from "../spans/span_table.ts";
@@ -21,6 +26,11 @@ export interface HeapParts {
   readonly cache: Cache;
   readonly specials: Specials;
   readonly pacer: Pacer;
+  readonly world: World;
+  readonly barrier: WriteBarrier;
+  readonly marker: Marker;
+  readonly checkMark: CheckMark;
+  readonly collector: Collector;
   readonly persistent: PersistentMemory;
   readonly stats: Float64Array;
   /** What only a heap that follows gccgo has. */

@@ -25,10 +25,10 @@ export function traceCollections(
   scavenger: Scavenger,
   trace: (line: string) => void,
 ): void {
-  collector.onCollected = (report) => {
+  const { cycle } = collector;
+  cycle.onCollected = (report) => {
     const threads = finalizers.isStarted ? 2 : 1;
-    trace(gctraceLine(parts, report, threads, collector.pauseSweeps));
-    collector.pauseSweeps = 0;
+    trace(gctraceLine(parts, report, threads, cycle.pauseSweeps));
   };
   scavenger.onRound = (round, releasedBytes) => {
     for (const line of scavengeLines(parts.stats, round, releasedBytes)) trace(line);

@@ -8,6 +8,8 @@
  *                free ones are never neighbours; HEAP_INUSE + HEAP_IDLE = HEAP_SYS
  *   lists        every span is in the one list that its state calls for, and no list has anything else
  *   span         blocks in use + free blocks = blocks; free ones distinct, within the span
+ *   world        the semaphore is held, the barrier on, the marks set just in the phases that call for it
+ *   marker       what is queued is marked
  *   bitmap       no mark between collections; types of a block in use stop at the first dead word
  *   fenced       pages whose object was freed still hold what they were overwritten with
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
@@ -29,8 +31,10 @@ import {
   STACKS_SYS,
 } from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
+import { Phase } from "../gc/world.ts";
+import { ALLOCATE_BLACK } from "../gc/write_barrier.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
-import { CLASS_SHIFT, DEAD_PATTERN, PATTERN } from "../spans/cache_record.ts";
+import { ATTENTION, CLASS_SHIFT, DEAD_PATTERN, PATTERN } from "../spans/cache_record.ts";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import {
   BLOCKS,
@@ -84,6 +88,7 @@ export function verify(parts: HeapParts): void {
     else if (state === FENCED) verifyFenced(parts, span);
   }
   verifyStats(parts, handles);
+  verifyWorld(parts);
   if (parts.gccgo !== null) verifyGccgo(parts, parts.gccgo, handles);
 }
 
@@ -271,7 +276,7 @@ function verifyBitmap(parts: HeapParts, span: number, where: string): void {
   const first = ints[span + START] << MARK_SHIFT;
   const blocks = ints[span + BLOCKS];
   for (let word = 0; word << 5 < blocks; word++) {
-    if (ints[span + SWEEPGEN] !== sweep[HEAP_SWEEPGEN]) break;
+    if (ints[span + SWEEPGEN] !== sweep[HEAP_SWEEPGEN] || parts.world.isMarking) break;
     equal(`no block of the swept ${where} is marked`, bitmap.marks[first + (word << 1)], 0);
   }
   const cls = ints[span + CLASS];
@@ -359,6 +364,42 @@ function verifyRun(
       );
     }
   }
+}
+
+function verifyWorld({ arena, spans, world, barrier, marker, cache }: HeapParts): void {
+  const { phase, isMarking } = world;
+  const inPhase = (what: string, isSo: boolean, shouldBe: boolean) =>
+    check(isSo === shouldBe, what, () => `${isSo} in phase ${phase}`);
+  inPhase("a collection has the semaphore", world.semaphore.isHeld, phase !== Phase.Off);
+  inPhase("the write barrier is on while marks are set", barrier.isOn, isMarking);
+  inPhase(
+    "new blocks are born black as long",
+    (cache.ints[ATTENTION] & ALLOCATE_BLACK) !== 0,
+    isMarking,
+  );
+  inPhase(
+    "no address is plain for stores as long",
+    arena.memory.plainBytes !== arena.memory.usedBytes,
+    isMarking && arena.memory.usedBytes > 0,
+  );
+  let queued = 0;
+  marker.forEachQueued((page, word, cls) => {
+    queued++;
+    const first = spans.ints[arena.pageSpan[page] + START];
+    const words = CLASS_TO_SIZE[cls] / arena.platform.pointerBytes;
+    const block = cls === 0 ? 0 : word / words;
+    const at = (first << MARK_SHIFT) + ((block >>> 5) << 1);
+    check(
+      (arena.bitmap.marks[at] & (1 << (block & 31))) !== 0,
+      "what is queued is marked",
+      () => `block ${block} of the span at page ${first}`,
+    );
+  });
+  check(
+    queued === 0 || phase === Phase.Scan || phase === Phase.Mark,
+    "nothing is queued outside of marking",
+    () => `${queued} blocks in phase ${phase}`,
+  );
 }
 
 function verifyStats(parts: HeapParts, handles: readonly number[]): void {

@@ -37,6 +37,11 @@ export class Lock {
     this.#isShared = true;
   }
 
+  /** Whether somebody has it. */
+  get isHeld(): boolean {
+    return Atomics.load(this.word, 0) !== FREE;
+  }
+
   /** Waits until the lock is free, and takes it. */
   lock(): void {
     if (this.#isShared) this.#lockShared();

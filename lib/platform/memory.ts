@@ -20,6 +20,8 @@ export class Memory {
   bytes = 0;
   /** How many of them a program may use, from the first on. */
   usedBytes = 0;
+  /** How many of those take a pointer with nothing else to be done: none while a write barrier is on. */
+  plainBytes = 0;
   u8!: Uint8Array;
   i8!: Int8Array;
   u16!: Uint16Array;
@@ -31,6 +33,7 @@ export class Memory {
   u64!: BigUint64Array;
   readonly #buffer: SharedArrayBuffer;
   readonly #offset: number;
+  #hasBarrier = false;
 
   /** Views `bytes` of `buffer`, from the byte at `offset`, which has the address `base`. */
   constructor(base: Pointer, buffer: SharedArrayBuffer, offset: number, bytes: number) {
@@ -38,6 +41,18 @@ export class Memory {
     this.#buffer = buffer;
     this.#offset = offset;
     this.cover(bytes);
+  }
+
+  /** Lets a program use the first `bytes` bytes. */
+  use(bytes: number): void {
+    this.usedBytes = bytes;
+    this.plainBytes = this.#hasBarrier ? 0 : bytes;
+  }
+
+  /** Whether somebody has to hear of each pointer that is stored. */
+  set hasBarrier(isOn: boolean) {
+    this.#hasBarrier = isOn;
+    this.use(this.usedBytes);
   }
 
   /** Makes the views again, so that they cover `bytes` (a multiple of 8). */

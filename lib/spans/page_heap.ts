@@ -112,8 +112,8 @@ export class PageHeap {
   /** Whether the pages of a freed object are fenced; see the head of the module. */
   isFenced = false;
   /** The heap grows by multiples of so many pages. */
-  growthRoundPages = GROWTH_ROUND_PAGES;
-  readonly lock = new Lock();
+  growthRoundPages: number = GROWTH_ROUND_PAGES;
+  readonly lock: Lock = new Lock();
   /** A bit a length below MAX_LIST_PAGES: 0 if there surely is no free span of that length. */
   readonly #listed = new Int32Array(new SharedArrayBuffer(MAX_LIST_PAGES / 8));
   readonly #arena: Arena;

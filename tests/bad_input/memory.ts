@@ -5,7 +5,15 @@
  */
 
 import type { GoHeap } from "../../mod.ts";
-import { type BadCall, each, NOT_INTEGERS, NOT_SIZES, one } from "./bad_call.ts";
+import {
+  type BadCall,
+  each,
+  makeForeignType,
+  NOT_INTEGERS,
+  NOT_SIZES,
+  NOT_TYPES,
+  one,
+} from "./bad_call.ts";
 
 type AccessName = Extract<keyof GoHeap, `load${string}` | `store${string}`>;
 
@@ -100,5 +108,59 @@ export const BYTES: BadCall[] = [
     RangeError,
     ["p"],
     (heap) => heap.bytes(heap.rawmem(64), 2 ** 30),
+  ),
+];
+
+const FOREIGN = makeForeignType();
+const NOT_PLACES = [0, 0x5000, ...NOT_SIZES];
+
+/** A place for four pointers. */
+function place(heap: GoHeap): number {
+  return heap.newarray(heap.types.unsafePointer, 4);
+}
+
+/** Copies of typed values: of what is no type, from and to nowhere, and too many. */
+export const COPIES: BadCall[] = [
+  ...each(
+    "typedmemmove",
+    "type",
+    NOT_TYPES,
+    (heap, bad) => heap.typedmemmove(bad, place(heap), place(heap)),
+  ),
+  ...each(
+    "typedmemmove",
+    "dst",
+    NOT_PLACES,
+    (heap, bad) => heap.typedmemmove(heap.types.string, bad, place(heap)),
+  ),
+  ...each(
+    "typedmemmove",
+    "src",
+    NOT_PLACES,
+    (heap, bad) => heap.typedmemmove(heap.types.string, place(heap), bad),
+  ),
+  one(
+    "typedslicecopy of another heap's type",
+    RangeError,
+    ["type", "main.Foreign"],
+    (heap) => heap.typedslicecopy(FOREIGN, place(heap), place(heap), 1),
+  ),
+  ...each(
+    "typedslicecopy",
+    "n",
+    NOT_SIZES,
+    (heap, bad) => heap.typedslicecopy(heap.types.string, place(heap), place(heap), bad),
+  ),
+  one(
+    "typedslicecopy across the arena's end",
+    RangeError,
+    ["src", "2147483648 bytes"],
+    (heap) => heap.typedslicecopy(heap.types.unsafePointer, place(heap), place(heap), 2 ** 28),
+  ),
+  one(
+    "typedslicecopy to an odd address",
+    RangeError,
+    ["dst", "multiple of 8"],
+    (heap) => heap.typedslicecopy(heap.types.unsafePointer, place(heap) + 4, place(heap), 1),
   ),
 ];

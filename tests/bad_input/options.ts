@@ -11,6 +11,7 @@ const BAD_OPTIONS: Record<string, readonly unknown[]> = {
   platform: ["plan9/vax", "", "linux", 8, null, {}],
   compiler: ["tinygo", "", null, 8],
   collect: ["never", "", null, 8],
+  markBudgetMicros: [NaN, 1.5, 0, -1, 2 ** 53, "1", null, {}],
   gcPercent: [NaN, 1.5, Infinity, 2 ** 31, -(2 ** 31) - 1, "100", null, {}],
   minHeapBytes: [NaN, 1.5, -1, 2 ** 53, Infinity, "1", null, {}],
   limitBytes: [NaN, 1.5, 0, -1, 2 ** 53, "1", null, {}],

@@ -68,6 +68,15 @@ export const ROOTS: BadCall[] = [
   }),
 ];
 
+/** Pools. */
+export const POOLS: BadCall[] = [
+  ...each("pool", "make", [null, 8, "f", {}], (heap, bad) => heap.pool(bad)),
+  ...each("pool.put", "p", NOT_SIZES, (heap, bad) => heap.pool().put(bad)),
+  ...each("registerPoolCleanup", "clear", [null, 8, "f", {}, undefined], (heap, bad) => {
+    heap.registerPoolCleanup(bad);
+  }),
+];
+
 /** SetFinalizer; what Go says to wrong types is in the conformance tests. */
 export const FINALIZERS: BadCall[] = [
   one(

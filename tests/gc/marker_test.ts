@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MARK_SHIFT } from "../../lib/arena/bitmap.ts";
 import { Marker } from "../../lib/gc/marker.ts";
+import { Slice } from "../../lib/gc/slice.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { GoHeap, type Pointer } from "../../mod.ts";
 
@@ -43,7 +44,7 @@ for (const maxQueueEntries of [4, 16, 128, 2 ** 20]) {
     const { arena, spans, stats } = partsOf(heap);
     const marker = new Marker(arena, spans, stats, { maxQueueEntries });
     marker.grey(heap.loadPointer(root));
-    marker.drain();
+    marker.advance(Slice.whole);
     assertEquals(countMarks(heap), nodes);
     marker.abandon();
     assertEquals(countMarks(heap), 0);
