@@ -28,10 +28,12 @@ export class Progress {
 
   /** Draws the bar anew if it is time: `fraction` of the input is read, null if that is not known. */
   update(fraction: number | null, textBytes: number): void {
-    if (!this.#terminal.hasProgress || performance.now() - this.#drawnAtMs < REDRAW_MS) return;
-    this.#terminal.err(CLEAR_LINE + progressLine(fraction, textBytes));
-    this.#isShown = true;
-    this.#drawnAtMs = performance.now();
+    this.#draw(() => progressLine(fraction, `${Math.floor(textBytes / 1e6)} MB of text`));
+  }
+
+  /** The same for a number of things, of which `done` of `total` are done. */
+  updateCount(done: number, total: number, what: string): void {
+    this.#draw(() => progressLine(done / total, `${done} of ${total} ${what}`));
   }
 
   /** Takes the bar away, so that something else can be written. */
@@ -39,11 +41,17 @@ export class Progress {
     if (this.#isShown) this.#terminal.err(CLEAR_LINE);
     this.#isShown = false;
   }
+
+  #draw(line: () => string): void {
+    if (!this.#terminal.hasProgress || performance.now() - this.#drawnAtMs < REDRAW_MS) return;
+    this.#terminal.err(CLEAR_LINE + line());
+    this.#isShown = true;
+    this.#drawnAtMs = performance.now();
+  }
 }
 
-/** The bar as text. */
-export function progressLine(fraction: number | null, textBytes: number): string {
-  const text = `${Math.floor(textBytes / 1e6)} MB of text`;
+/** The bar as text, with `text` beside it. */
+export function progressLine(fraction: number | null, text: string): string {
   if (fraction === null) return ` ${text}`;
   const done = Math.floor(Math.min(fraction, 1) * BAR_CELLS);
   const percent = Math.floor(Math.min(fraction, 1) * 100);

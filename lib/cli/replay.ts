@@ -4,14 +4,16 @@
  * @module
  */
 
-import { GoPanic, GoThrow } from "../errors.ts";
 import { GoHeap } from "../go_heap.ts";
 import { CommandError, oneLine, type Terminal } from "./command.ts";
-import { type Input, InputError, openInput } from "./input.ts";
+import { HeapBlocks } from "./heap_blocks.ts";
+import { type Input, openInput } from "./input.ts";
 import { Progress } from "./progress.ts";
-import { Replayer, TraceFault } from "./replayer.ts";
+import { Replayer } from "./replayer.ts";
 import { reportText } from "./report.ts";
+import { csvHeading, csvLine, type HeapSample, Sampler } from "./sampler.ts";
 import { type ReplaySummary, summarize } from "./summary.ts";
+import { readTrace } from "./trace_reading.ts";
 
 /** What `goheap replay` can be told. */
 export interface ReplayOptions {
@@ -25,21 +27,30 @@ export interface ReplayOptions {
   readonly hasGctrace: boolean;
   /** Whether to count faulty records in place of stopping at the first. */
   readonly isLenient: boolean;
-  /** Whether to print JSON in place of the report; gctrace lines then go to standard error. */
+  /** Print a sample after so many events and after each collection, in place of the report. */
+  readonly sampleInterval?: number;
+  /** Whether to print JSON in place of the report or of CSV. */
   readonly isJson: boolean;
 }
 
 /** Replays a trace and prints what came of it; throws a `CommandError` if the trace can't be replayed. */
 export async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
   const progress = new Progress(terminal);
+  const isReport = !options.isJson && options.sampleInterval === undefined;
   using input = await openInput(options.trace);
+  // Beside what another program may read, gctrace lines go to standard error.
   using heap = makeHeap(options, (line) => {
     progress.hide();
     const text = line.endsWith("\n") ? line : `${line}\n`;
-    if (options.isJson) terminal.err(text);
-    else terminal.out(text);
+    if (isReport) terminal.out(text);
+    else terminal.err(text);
   });
-  const summary = await replayInput(input, heap, options, progress);
+  const print = (text: string) => {
+    progress.hide();
+    terminal.out(text);
+  };
+  const summary = await replayInput(input, heap, options, { progress, print });
+  if (options.sampleInterval !== undefined) return;
   if (options.isJson) terminal.out(`${JSON.stringify(summary, null, 2)}\n`);
   else terminal.out(`${options.hasGctrace ? "\n" : ""}${reportText(summary, terminal.isBold)}`);
 }
@@ -65,14 +76,17 @@ async function replayInput(
   input: Input,
   heap: GoHeap,
   options: ReplayOptions,
-  progress: Progress,
+  { progress, print }: { progress: Progress; print: (text: string) => void },
 ): Promise<ReplaySummary> {
-  const replayer = new Replayer(heap, options.isLenient);
-  const lines = await readAll(input, replayer, progress);
-  if (replayer.records === 0) {
-    const what = lines === 0 ? "it is empty" : `no record in ${lines} lines`;
-    throw new CommandError(`${input.name}: not an allocfreetrace: ${what}`);
-  }
+  const replayer = new Replayer(new HeapBlocks(heap), options.isLenient);
+  const sampler = options.sampleInterval === undefined ? null : new Sampler(heap, {
+    intervalEvents: options.sampleInterval,
+    live: () => replayer.totals.live,
+    take: samplePrinter(options.isJson, print),
+  });
+  if (sampler !== null) replayer.onEvent = () => sampler.event();
+  const lines = await readTrace(input, replayer, progress);
+  sampler?.end();
   const setting = {
     trace: input.name,
     platform: heap.platform.name,
@@ -81,26 +95,12 @@ async function replayInput(
   return summarize(heap, replayer, setting, lines);
 }
 
-/** Replays the whole input; returns how many lines it had. What fails on a line names that line. */
-async function readAll(input: Input, replayer: Replayer, progress: Progress): Promise<number> {
-  let textBytes = 0;
-  try {
-    for await (const chunk of input.chunks()) {
-      replayer.push(chunk);
-      textBytes += chunk.length;
-      progress.update(input.totalBytes && input.readBytes / input.totalBytes, textBytes);
-    }
-    return replayer.end();
-  } catch (error) {
-    if (error instanceof TraceFault || error instanceof GoThrow || error instanceof GoPanic) {
-      throw new CommandError(`${input.name}:${replayer.line}: ${oneLine(error)}`);
-    }
-    if (error instanceof InputError) {
-      const after = replayer.line > 1 ? `, after line ${replayer.line - 1}` : "";
-      throw new CommandError(`${input.name}: ${error.message}${after}`);
-    }
-    throw error;
-  } finally {
-    progress.hide();
-  }
+/** Prints samples as lines of JSON, or as CSV, whose heading it prints at once. */
+function samplePrinter(
+  isJson: boolean,
+  print: (text: string) => void,
+): (sample: HeapSample) => void {
+  if (isJson) return (sample) => print(`${JSON.stringify(sample)}\n`);
+  print(`${csvHeading()}\n`);
+  return (sample) => print(`${csvLine(sample)}\n`);
 }

@@ -10,9 +10,9 @@
  *  tracefree(0xc208010000, 0x70)         root 17 = nil                 (gone)
  * ```
  *
- * A trace does not say what pointers a block holds, and its liveness is known anyway, so blocks are
- * noscan. But a noscan block below 16 bytes would share a block of the tiny allocator with others; each
- * such block is an array of nil pointers instead, which gets a block of its own as it did in the trace.
+ * A trace is either what Go prints or one of the malloc lab, whose blocks have ids in place of addresses:
+ * its first byte tells. Blocks go to a {@linkcode BlockTarget}, which is a heap, or a
+ * recording from which several heaps are driven later.
  *
  * Four kinds of record make no sense: see {@linkcode Fault}. Either the first of them ends the replay,
  * or (lenient) they are counted and left out.
@@ -20,14 +20,10 @@
  * @module
  */
 
-import type { GoHeap } from "../go_heap.ts";
 import { type TraceHandler, TraceReader } from "../inspect/allocfreetrace.ts";
-import { FlagNoScan } from "../flags.ts";
-import type { Pointer } from "../platform/platform.ts";
-import { TINY_BYTES } from "../spans/size_classes.ts";
 import { BlockTable } from "./block_table.ts";
 import { NameTable } from "./name_table.ts";
-import { RootSlots } from "./root_slots.ts";
+import { beginsRepTrace, type RepHandler, RepReader } from "./rep_trace.ts";
 import { printable } from "./text_table.ts";
 import { TraceTotals } from "./trace_totals.ts";
 
@@ -45,8 +41,20 @@ export class TraceFault extends Error {
   override readonly name = "TraceFault";
 }
 
+/** Where the blocks of a replay are allocated; it numbers them as it likes, below 2^31. */
+export interface BlockTarget {
+  /** The largest block it can have, in bytes. */
+  readonly maxBlockBytes: number;
+  /** Allocates a block and keeps it alive; returns its number. */
+  allocate(sizeBytes: number): number;
+  /** Allocates a block, copies another one's bytes into it and lets go of that; returns its number. */
+  reallocate(block: number, oldBytes: number, newBytes: number): number;
+  /** Lets go of a block. */
+  release(block: number): void;
+}
+
 /** A replay in progress: takes a trace's bytes, drives the heap, keeps the totals. */
-export class Replayer implements TraceHandler {
+export class Replayer implements TraceHandler, RepHandler {
   /** Objects and bytes so far. */
   readonly totals: TraceTotals = new TraceTotals();
   /** Names of the types so far. */
@@ -60,32 +68,39 @@ export class Replayer implements TraceHandler {
   };
   /** Records that were understood so far, faulty ones too. */
   records = 0;
-  readonly #heap: GoHeap;
+  /** Called after each event: a block was allocated, allocated anew or freed. */
+  onEvent: (() => void) | null = null;
+  readonly #target: BlockTarget;
   readonly #isLenient: boolean;
-  readonly #reader: TraceReader = new TraceReader(this);
+  #reader: TraceReader | RepReader | null = null;
   readonly #blocks: BlockTable = new BlockTable();
-  readonly #roots: RootSlots;
 
-  /** Makes a replay into `heap`; a lenient one counts faulty records where another one throws. */
-  constructor(heap: GoHeap, isLenient: boolean) {
-    this.#heap = heap;
+  /** Makes a replay into `target`; a lenient one counts faulty records where another one throws. */
+  constructor(target: BlockTarget, isLenient: boolean) {
+    this.#target = target;
     this.#isLenient = isLenient;
-    this.#roots = new RootSlots(heap);
   }
 
   /** The line of the trace that is being read. */
   get line(): number {
-    return this.#reader.line;
+    return this.#reader?.line ?? 1;
+  }
+
+  /** What kind of trace it is, as far as its beginning has been read. */
+  get format(): "allocfreetrace" | "malloc lab trace" {
+    return this.#reader instanceof RepReader ? "malloc lab trace" : "allocfreetrace";
   }
 
   /** Replays the next bytes of the trace; throws a {@linkcode TraceFault} for a faulty record. */
   push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#reader ??= beginsRepTrace(chunk[0]) ? new RepReader(this) : new TraceReader(this);
     this.#reader.push(chunk);
   }
 
   /** Replays what is left at the end of the trace; returns the number of its lines. */
   end(): number {
-    return this.#reader.end();
+    return this.#reader?.end() ?? 0;
   }
 
   /** Takes a block for one that the traced program allocated. */
@@ -97,17 +112,13 @@ export class Replayer implements TraceHandler {
     typeEnd: number,
   ): void {
     this.records++;
-    if (sizeBytes > this.#heap.platform.maxMemBytes) {
-      return this.#fault("malformed", `allocation of ${sizeBytes} bytes, more than an arena holds`);
-    }
+    if (this.#isTooLarge(sizeBytes)) return;
     const place = this.#blocks.find(address);
     if (place >= 0) {
       const there = `a live block of ${this.#blocks.sizeBytesAt(place)} bytes`;
       return this.#fault("allocationOfLive", `allocation at ${hex(address)}, where ${there} lies`);
     }
-    const type = this.types.numberOf(bytes, typeStart, typeEnd);
-    this.#blocks.add(address, sizeBytes, this.#roots.hold(this.#allocate(sizeBytes)), type);
-    this.totals.add(sizeBytes, type);
+    this.#add(address, sizeBytes, this.types.numberOf(bytes, typeStart, typeEnd));
   }
 
   /** Lets go of the block that stands for one that the traced program freed. */
@@ -122,9 +133,7 @@ export class Replayer implements TraceHandler {
       const sizes = `${sizeBytes} bytes, allocated with ${allocatedBytes}`;
       return this.#fault("sizeMismatch", `free of ${hex(address)} with ${sizes}`);
     }
-    this.#roots.release(this.#blocks.slotAt(place));
-    this.totals.remove(sizeBytes, this.#blocks.typeAt(place));
-    this.#blocks.remove(place);
+    this.#remove(place);
   }
 
   /** Counts a collection of the traced program. */
@@ -133,21 +142,81 @@ export class Replayer implements TraceHandler {
     this.totals.collections++;
   }
 
+  /** Takes a block for the one with this id in a trace of the malloc lab. */
+  malloc(id: number, sizeBytes: number): void {
+    this.records++;
+    if (this.#isTooLarge(sizeBytes)) return;
+    const place = this.#blocks.find(keyOf(id));
+    if (place >= 0) {
+      const there = `a live block of ${this.#blocks.sizeBytesAt(place)} bytes`;
+      return this.#fault("allocationOfLive", `allocation of block ${id}, which is ${there}`);
+    }
+    this.#add(keyOf(id), sizeBytes, UNTYPED);
+  }
+
+  /** Puts a block of another size in the place of the one with this id. */
+  realloc(id: number, sizeBytes: number): void {
+    this.records++;
+    if (this.#isTooLarge(sizeBytes)) return;
+    const place = this.#blocks.find(keyOf(id));
+    if (place < 0) {
+      const what = `reallocation of block ${id}, which is not allocated`;
+      return this.#fault("freeOfUnknown", what);
+    }
+    const oldBytes = this.#blocks.sizeBytesAt(place);
+    const block = this.#target.reallocate(this.#blocks.slotAt(place), oldBytes, sizeBytes);
+    // While it is copied, both blocks are there.
+    this.totals.add(sizeBytes, UNTYPED);
+    this.totals.remove(oldBytes, UNTYPED);
+    this.#blocks.remove(place);
+    this.#blocks.add(keyOf(id), sizeBytes, block, UNTYPED);
+    this.onEvent?.();
+  }
+
+  /** Lets go of the block with this id. */
+  release(id: number): void {
+    this.records++;
+    const place = this.#blocks.find(keyOf(id));
+    if (place < 0) return this.#fault("freeOfUnknown", `free of block ${id}, which is not allocated`);
+    this.#remove(place);
+  }
+
   /** Takes note of a line that is no record. */
   malformed(what: string): void {
     this.#fault("malformed", printable(what));
   }
 
-  #allocate(sizeBytes: number): Pointer {
-    if (sizeBytes >= TINY_BYTES) return this.#heap.mallocgc(sizeBytes, null, FlagNoScan);
-    const { platform: { pointerBytes }, types: { unsafePointer } } = this.#heap;
-    return this.#heap.newarray(unsafePointer, Math.ceil(sizeBytes / pointerBytes));
+  #isTooLarge(sizeBytes: number): boolean {
+    if (sizeBytes <= this.#target.maxBlockBytes) return false;
+    this.#fault("malformed", `allocation of ${sizeBytes} bytes, more than an arena holds`);
+    return true;
+  }
+
+  #add(key: number, sizeBytes: number, type: number): void {
+    this.#blocks.add(key, sizeBytes, this.#target.allocate(sizeBytes), type);
+    this.totals.add(sizeBytes, type);
+    this.onEvent?.();
+  }
+
+  #remove(place: number): void {
+    this.#target.release(this.#blocks.slotAt(place));
+    this.totals.remove(this.#blocks.sizeBytesAt(place), this.#blocks.typeAt(place));
+    this.#blocks.remove(place);
+    this.onEvent?.();
   }
 
   #fault(fault: Fault, what: string): void {
     if (!this.#isLenient) throw new TraceFault(what);
     this.faults[fault]++;
   }
+}
+
+/** The number of the type of blocks that have none. */
+const UNTYPED = 0;
+
+/** What an id is called in the table of blocks, where 0 is no key. */
+function keyOf(id: number): number {
+  return id + 1;
 }
 
 function hex(address: number): string {

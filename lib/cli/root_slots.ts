@@ -41,6 +41,11 @@ export class RootSlots {
     return slot;
   }
 
+  /** The pointer that a slot holds. */
+  pointerIn(slot: number): Pointer {
+    return this.#heap.loadPointer(this.#addressOf(slot));
+  }
+
   /** Clears a slot and frees it. */
   release(slot: number): void {
     this.#heap.storePointer(this.#addressOf(slot), 0);

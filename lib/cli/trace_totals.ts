@@ -95,7 +95,7 @@ export class TraceTotals {
     this.allocated.bytes += bytes;
     const cls = classOf(bytes);
     this.byClass.add(cls, bytes);
-    this.slotWasteBytes[cls] += blockBytes(cls, bytes) - bytes;
+    this.slotWasteBytes[cls] += blockBytes(bytes) - bytes;
     this.byType.add(type, bytes);
     const liveBytes = this.allocated.bytes - this.freed.bytes;
     if (liveBytes <= this.peak.bytes) return;
@@ -109,15 +109,18 @@ export class TraceTotals {
     this.freed.bytes += bytes;
     const cls = classOf(bytes);
     this.byClass.remove(cls, bytes);
-    this.slotWasteBytes[cls] -= blockBytes(cls, bytes) - bytes;
+    this.slotWasteBytes[cls] -= blockBytes(bytes) - bytes;
     this.byType.remove(type, bytes);
   }
 }
 
-function classOf(bytes: number): number {
+/** The size class of an object of `bytes`, which is not 0; 0 for a large one. */
+export function classOf(bytes: number): number {
   return bytes <= MAX_SMALL_BYTES ? sizeToClass(bytes) : 0;
 }
 
-function blockBytes(cls: number, bytes: number): number {
+/** The bytes that an object of `bytes`, which is not 0, takes: a block of its class, or whole pages. */
+export function blockBytes(bytes: number): number {
+  const cls = classOf(bytes);
   return cls === 0 ? Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES : CLASS_TO_SIZE[cls];
 }

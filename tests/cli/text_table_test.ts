@@ -26,11 +26,11 @@ Deno.test("text is cut to length and its control characters are spelled out", ()
 });
 
 Deno.test("a progress bar shows how far it is, or how much there was", () => {
-  assertEquals(progressLine(0, 0), `[${" ".repeat(30)}]   0 %  0 MB of text`);
+  assertEquals(progressLine(0, "0 MB of text"), `[${" ".repeat(30)}]   0 %  0 MB of text`);
   assertEquals(
-    progressLine(0.5, 61e6),
+    progressLine(0.5, "61 MB of text"),
     `[${"=".repeat(15)}${" ".repeat(15)}]  50 %  61 MB of text`,
   );
-  assertEquals(progressLine(1, 2e9), `[${"=".repeat(30)}] 100 %  2000 MB of text`);
-  assertEquals(progressLine(null, 61e6), " 61 MB of text");
+  assertEquals(progressLine(1, "2000 MB of text"), `[${"=".repeat(30)}] 100 %  2000 MB of text`);
+  assertEquals(progressLine(null, "61 MB of text"), " 61 MB of text");
 });
