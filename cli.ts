@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run --allow-read
 /**
- * The `goheap` command: replays allocation traces of Go programs, prints the size classes.
+ * The `goheap` command: replays allocation traces of programs, compares settings of the collector by them,
+ * shows how Go types lie in memory, prints the size classes. What it takes is in lib/cli/command_table.ts.
  *
  * Exit codes: 0 all went well, 1 the input could not be used, 2 the arguments make no sense. Needs no
  * permission but to read the trace.
@@ -12,42 +13,23 @@ import { parseArgs } from "@std/cli/parse-args";
 import config from "./deno.json" with { type: "json" };
 import { classes } from "./lib/cli/classes.ts";
 import { CommandError, type Terminal, UsageError } from "./lib/cli/command.ts";
+import {
+  allOptions,
+  type CommandName,
+  COMMANDS,
+  type CommandSpec,
+  COMMON_OPTIONS,
+} from "./lib/cli/command_table.ts";
+import { completions } from "./lib/cli/completions.ts";
+import { commandHelp, generalHelp } from "./lib/cli/help.ts";
+import { layout } from "./lib/cli/layout.ts";
+import { bytesIn, countIn, gcPercentIn, listIn, platformIn } from "./lib/cli/option_values.ts";
 import { replay } from "./lib/cli/replay.ts";
-import { PLATFORM_NAMES } from "./lib/platform/platform.ts";
+import { tune } from "./lib/cli/tune.ts";
+import { isTuneWorker } from "./lib/cli/tune_worker.ts";
 
-const HELP = `goheap: Go's memory allocator and garbage collector, in TypeScript
-
-Usage:
-  goheap replay [options] TRACE   replay a Go program's allocations through a heap
-  goheap classes [options]        print the size classes
-
-TRACE is what a Go program writes to standard error under GODEBUG=allocfreetrace=1:
-a file, plain or gzip, or - for standard input.
-
-Options of replay:
-  --gogc N|off     collect when the heap has grown by N percent (100); off: never
-  --gctrace        print a line for each collection, as GODEBUG=gctrace=1 does
-  --lenient        count malformed records and leave them out, in place of stopping
-
-Options of both:
-  --platform P     the platform whose heap it is, as GOOS/GOARCH (this machine's)
-  --json           print one JSON object
-
-  -h, --help       print this
-  --version        print the version
-
-NO_COLOR=1 in the environment turns bold headings off.
-Exit codes: 0 success, 1 failure, 2 usage.
-`;
-
-/** The options of each command, besides --help and --version. */
-const COMMANDS = {
-  replay: ["platform", "json", "gogc", "gctrace", "lenient"],
-  classes: ["platform", "json"],
-} as const;
-
-/** The largest GOGC, which Go keeps in an int32. */
-const MAX_GOGC = 2 ** 31 - 1;
+/** More runs at a time than any machine has processors for. */
+const MAX_JOBS = 1024;
 
 /** Runs the command with `args`, writing to `terminal`; returns the exit code. */
 export async function main(args: string[], terminal: Terminal): Promise<number> {
@@ -69,36 +51,69 @@ export async function main(args: string[], terminal: Terminal): Promise<number> 
 
 async function run(args: string[], terminal: Terminal): Promise<void> {
   const flags = parse(args);
-  if (flags.help) return terminal.out(HELP);
-  if (flags.version) return terminal.out(`goheap ${config.version}\n`);
   const [command, ...operands] = flags._.map(String);
+  const isKnown = command !== undefined && Object.hasOwn(COMMANDS, command);
+  const name = command as CommandName;
+  if (flags.help) return terminal.out(isKnown ? commandHelp(name) : generalHelp());
+  if (flags.version) return terminal.out(`goheap ${config.version}\n`);
   if (command === undefined) throw new UsageError("no command");
-  if (!Object.hasOwn(COMMANDS, command)) throw new UsageError(`unknown command '${command}'`);
-  refuseForeign(command as keyof typeof COMMANDS, flags);
-  const platform = platformIn(flags.platform);
-  if (command === "classes") {
-    if (operands.length > 0) throw new UsageError("classes takes no file");
-    return classes({ platform, isJson: flags.json }, terminal);
-  }
-  if (operands.length !== 1) {
-    throw new UsageError(`replay takes one trace, got ${operands.length}`);
-  }
-  await replay({
-    trace: operands[0],
-    platform,
-    gcPercent: gcPercentIn(flags.gogc),
-    hasGctrace: flags.gctrace,
-    isLenient: flags.lenient,
-    isJson: flags.json,
-  }, terminal);
+  if (!isKnown) throw new UsageError(`unknown command '${command}'`);
+  refuseForeign(name, flags);
+  await DOORS[name](flags, operandOf(name, operands), terminal);
 }
 
-type Flags = ReturnType<typeof parse>;
+/** The options that were given, by name: text, or true for a flag. */
+type Flags = Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] };
 
-function parse(args: string[]) {
+/** What runs each command, with its operand; one without an operand gets an empty text. */
+const DOORS: Readonly<
+  Record<
+    CommandName,
+    (flags: Flags, operand: string, terminal: Terminal) => void | Promise<void>
+  >
+> = {
+  replay: (flags, trace, terminal) =>
+    replay({
+      trace,
+      platform: platformOf(flags),
+      gcPercent: gcPercentIn(text(flags, "gogc")),
+      hasGctrace: isSet(flags, "gctrace"),
+      isLenient: isSet(flags, "lenient"),
+      sampleInterval: countIn(
+        "sample-interval",
+        text(flags, "sample-interval"),
+        Number.MAX_SAFE_INTEGER,
+      ),
+      isJson: isSet(flags, "json"),
+    }, terminal),
+  tune: (flags, trace, terminal) => {
+    const platforms = text(flags, "platform");
+    return tune({
+      trace,
+      platforms: platforms === undefined ? undefined : listIn("platform", platforms, platformIn),
+      gcPercents: listIn("gogc", text(flags, "gogc") ?? "25,50,100,200,400", gcPercentIn),
+      minHeaps: listIn("min-heap", text(flags, "min-heap") ?? "0,4MiB", (bytes) => {
+        return bytesIn("min-heap", bytes);
+      }),
+      jobs: countIn("jobs", text(flags, "jobs"), MAX_JOBS),
+      isLenient: isSet(flags, "lenient"),
+      isJson: isSet(flags, "json"),
+    }, terminal);
+  },
+  layout: (flags, type, terminal) =>
+    layout({ type, platform: platformOf(flags), isJson: isSet(flags, "json") }, terminal),
+  classes: (flags, _operand, terminal) =>
+    classes({ platform: platformOf(flags), isJson: isSet(flags, "json") }, terminal),
+  completions: (_flags, shell, terminal) => completions(shell, terminal),
+};
+
+function parse(args: string[]): Flags {
+  const options = allOptions();
+  const names = (isFlag: boolean) =>
+    options.filter(({ value }) => (value === undefined) === isFlag).map(({ name }) => name);
   return parseArgs(args, {
-    boolean: ["help", "version", "json", "gctrace", "lenient"],
-    string: ["_", "platform", "gogc"],
+    boolean: names(true),
+    string: ["_", ...names(false)],
     alias: { h: "help" },
     unknown: (arg, key) => {
       if (key !== undefined) throw new UsageError(`unknown option '${arg}'`);
@@ -106,26 +121,41 @@ function parse(args: string[]) {
   });
 }
 
+/** The value of an option that has one. */
+function text(flags: Flags, option: string): string | undefined {
+  const value = flags[option];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The platform; undefined, which stands for this machine's, if none is given. */
+function platformOf(flags: Flags): string | undefined {
+  const name = text(flags, "platform");
+  return name === undefined ? undefined : platformIn(name);
+}
+
+function isSet(flags: Flags, option: string): boolean {
+  return flags[option] === true;
+}
+
 /** Refuses an option that belongs to another command. */
-function refuseForeign(command: keyof typeof COMMANDS, flags: Flags): void {
-  const own: readonly string[] = COMMANDS[command];
-  for (const name of COMMANDS.replay) {
+function refuseForeign(command: CommandName, flags: Flags): void {
+  const own = [...COMMANDS[command].options, ...COMMON_OPTIONS].map(({ name }) => name);
+  for (const { name } of allOptions()) {
     const isGiven = flags[name] !== undefined && flags[name] !== false;
     if (isGiven && !own.includes(name)) throw new UsageError(`${command} takes no --${name}`);
   }
 }
 
-function platformIn(value: string | undefined): string | undefined {
-  if (value === undefined || PLATFORM_NAMES.includes(value)) return value;
-  throw new UsageError(`--platform must be one of ${PLATFORM_NAMES.join(", ")}, not '${value}'`);
-}
-
-function gcPercentIn(value = "100"): number {
-  if (value === "off") return -1;
-  if (/^\d+$/.test(value) && Number(value) <= MAX_GOGC) return Number(value);
-  throw new UsageError(
-    `--gogc must be a whole number from 0 to ${MAX_GOGC}, or off, not '${value}'`,
-  );
+/** The one operand of a command that takes one, or an empty text. */
+function operandOf(command: CommandName, operands: readonly string[]): string {
+  const { operand }: CommandSpec = COMMANDS[command];
+  if (operand === undefined) {
+    if (operands.length > 0) throw new UsageError(`${command} takes no file`);
+    return "";
+  }
+  if (operands.length === 1) return operands[0];
+  const what = operand.name.toLowerCase();
+  throw new UsageError(`${command} takes one ${what}, got ${operands.length}`);
 }
 
 function writeAll(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
@@ -133,7 +163,8 @@ function writeAll(stream: typeof Deno.stdout | typeof Deno.stderr, text: string)
   while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
 }
 
-if (import.meta.main) {
+// In the bundle, a worker of tune is this very file, and main in its thread.
+if (import.meta.main && !isTuneWorker()) {
   const terminal: Terminal = {
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),

@@ -41,9 +41,13 @@ const SEMICOLON = ";";
 
 /** A `UsageError` that says what is wrong at a place of `source`, which need not be one line. */
 export function typeError(source: string, at: number, what: string): UsageError {
+  return new UsageError(`cannot read the type at ${placeIn(source, at)}: ${what}`);
+}
+
+/** Line and column of a place in `source`, from 1 on. */
+export function placeIn(source: string, at: number): string {
   const lines = source.slice(0, at).split("\n");
-  const place = `${lines.length}:${(lines.at(-1) ?? "").length + 1}`;
-  return new UsageError(`cannot read the type at ${place}: ${what}`);
+  return `${lines.length}:${(lines.at(-1) ?? "").length + 1}`;
 }
 
 /** Cuts `source` into words; the last one is of kind "end". */

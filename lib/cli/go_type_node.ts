@@ -86,7 +86,9 @@ function fieldText({ name, type, isEmbedded }: FieldNode): string {
 
 function signatureText({ params, isVariadic, results }: Signature): string {
   const last = params.length - 1;
-  const texts = params.map((type, i) => `${isVariadic && i === last ? "..." : ""}${typeText(type)}`);
+  const texts = params.map((type, i) =>
+    `${isVariadic && i === last ? "..." : ""}${typeText(type)}`
+  );
   return `(${texts.join(", ")})${resultText(results.map(typeText))}`;
 }
 

@@ -211,7 +211,10 @@ class Parser {
     if (isMixed) {
       throw typeError(this.#source, this.#tokens[this.#next - 1].at, "only the last may have ...");
     }
-    return { types: parameterTypes(parameters), isVariadic: parameters.at(-1)?.isVariadic ?? false };
+    return {
+      types: parameterTypes(parameters),
+      isVariadic: parameters.at(-1)?.isVariadic ?? false,
+    };
   }
 
   /** Reads `Type`, `name Type` or, of `a, b Type`, `a`, which looks like the first. */

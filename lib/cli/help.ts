@@ -5,11 +5,11 @@
  */
 
 import {
+  commandEntries,
   type CommandName,
   COMMANDS,
   type CommandSpec,
   COMMON_OPTIONS,
-  commandEntries,
   type OptionSpec,
 } from "./command_table.ts";
 

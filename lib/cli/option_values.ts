@@ -20,9 +20,9 @@ const UNITS: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
 };
 
-/** A platform of the table; undefined, which stands for this machine's, if none is given. */
-export function platformIn(value: string | undefined): string | undefined {
-  if (value === undefined || PLATFORM_NAMES.includes(value)) return value;
+/** A platform of the table. */
+export function platformIn(value: string): string {
+  if (PLATFORM_NAMES.includes(value)) return value;
   throw new UsageError(`--platform must be one of ${PLATFORM_NAMES.join(", ")}, not '${value}'`);
 }
 

@@ -90,7 +90,9 @@ export class RepReader {
       this.#handler.malformed(`the trace ends before its header does: no ${HEADER[known]}`);
     } else if (this.#operations < this.#header[OPERATIONS] && isFinite(this.#header[OPERATIONS])) {
       const announced = `${this.#header[OPERATIONS]} that its header announces`;
-      this.#handler.malformed(`the trace ends after ${this.#operations} operations of ${announced}`);
+      this.#handler.malformed(
+        `the trace ends after ${this.#operations} operations of ${announced}`,
+      );
     }
     return this.line;
   }

@@ -177,7 +177,9 @@ export class Replayer implements TraceHandler, RepHandler {
   release(id: number): void {
     this.records++;
     const place = this.#blocks.find(keyOf(id));
-    if (place < 0) return this.#fault("freeOfUnknown", `free of block ${id}, which is not allocated`);
+    if (place < 0) {
+      return this.#fault("freeOfUnknown", `free of block ${id}, which is not allocated`);
+    }
     this.#remove(place);
   }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater, assertGreaterOrEqual, assertMatch } from "@std/assert";
+import { HeapBlocks } from "../../lib/cli/heap_blocks.ts";
 import { Replayer } from "../../lib/cli/replayer.ts";
 import { reportText } from "../../lib/cli/report.ts";
 import type { ReplaySummary } from "../../lib/cli/summary.ts";
@@ -147,7 +148,7 @@ Deno.test("a collection at the end of a replay leaves just what the trace has no
   const line = (what: string, i: number) =>
     `trace${what}(0x${(i + 1).toString(16)}000, 0x${i % 2 === 0 ? "8" : "30"})\n`;
   using heap = new GoHeap({ platform: "linux/amd64", collect: "malloc", minHeapBytes: 0 });
-  const replayer = new Replayer(heap, false);
+  const replayer = new Replayer(new HeapBlocks(heap), false);
   const push = (text: string) => replayer.push(new TextEncoder().encode(text));
   for (let i = 0; i < blocks; i++) push(line("alloc", i));
   for (let i = 0; i < blocks; i += 3) push(line("free", i));
