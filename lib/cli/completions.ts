@@ -74,7 +74,7 @@ function bashScript(): string {
 # Offers words ($1) for what is typed ($2); of a list ($3), for what follows its last comma.
 _goheap_offer() {
   local kept=
-  [[ $3 == list && $2 == *,* ]] && kept=\${2%,*},
+  [[ \${3-} == list && $2 == *,* ]] && kept=\${2%,*},
   COMPREPLY=($(compgen -P "$kept" -W "$1" -- "\${2#"$kept"}"))
 }
 

@@ -41,10 +41,15 @@ export class HeapBlocks implements BlockTarget {
     const heap = this.#heap;
     const target = this.#allocate(newBytes);
     const copied = Math.min(oldBytes, newBytes);
-    heap.bytes(target, copied).set(heap.bytes(this.#roots.pointerIn(block), copied));
+    heap.bytes(target, copied).set(heap.bytes(this.addressOf(block), copied));
     const held = this.#roots.hold(target);
     this.#roots.release(block);
     return held;
+  }
+
+  /** Where a block lies. */
+  addressOf(block: number): Pointer {
+    return this.#roots.pointerIn(block);
   }
 
   /** Lets go of a block, which is garbage from now on. */

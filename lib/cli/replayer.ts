@@ -36,6 +36,9 @@ export type Fault = "malformed" | "freeOfUnknown" | "allocationOfLive" | "sizeMi
 /** How many records had each fault. */
 export type FaultCounts = Record<Fault, number>;
 
+/** The kinds of traces, as messages call them. */
+export type TraceFormat = "allocfreetrace" | "malloc lab trace";
+
 /** A record with a {@linkcode Fault}, in a replay that is not lenient. */
 export class TraceFault extends Error {
   override readonly name = "TraceFault";
@@ -87,7 +90,7 @@ export class Replayer implements TraceHandler, RepHandler {
   }
 
   /** What kind of trace it is, as far as its beginning has been read. */
-  get format(): "allocfreetrace" | "malloc lab trace" {
+  get format(): TraceFormat {
     return this.#reader instanceof RepReader ? "malloc lab trace" : "allocfreetrace";
   }
 

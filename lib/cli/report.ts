@@ -12,6 +12,14 @@ import type { Tally } from "./trace_totals.ts";
 export const TYPES_SHOWN = 10;
 const MAX_NAME_LENGTH = 80;
 
+const ROUNDED_NOTE = [
+  "Slot waste is what live objects leave of their blocks by the sizes in the trace. Those are",
+  "rounded already: what the program asked for inside them, the trace does not say.",
+];
+const REQUESTED_NOTE = [
+  "Slot waste is what live objects leave of their blocks: sizes are what the program asked for.",
+];
+
 /** The report as text, which ends with a line end; headings are bold if `isBold`. */
 export function reportText(summary: ReplaySummary, isBold: boolean): string {
   const gogc = summary.gcPercent < 0 ? "off" : String(summary.gcPercent);
@@ -73,7 +81,7 @@ function heapSection({ memStats }: ReplaySummary): string[] {
   ]);
 }
 
-function collectionSection({ memStats, traceCollections }: ReplaySummary): string[] {
+function collectionSection({ format, memStats, traceCollections }: ReplaySummary): string[] {
   const columns: Column[] = [
     { heading: "Collections", align: "left" },
     { heading: "number" },
@@ -83,7 +91,8 @@ function collectionSection({ memStats, traceCollections }: ReplaySummary): strin
   const paused = `${(memStats.PauseTotalNs / 1e6).toFixed(1)} ms paused`;
   return tableLines(columns, [
     ["this heap", grouped(memStats.NumGC), `${freed}, ${paused}`],
-    ["traced program", grouped(traceCollections), ""],
+    // A program of the malloc lab frees what it allocates.
+    ...(format === "allocfreetrace" ? [["traced program", grouped(traceCollections), ""]] : []),
   ]);
 }
 
@@ -120,8 +129,7 @@ function classSection(summary: ReplaySummary): string[] {
   return [
     "Size classes",
     ...tableLines(columns, rows),
-    "Slot waste is what live objects leave of their blocks by the sizes in the trace. Those are",
-    "rounded already: what the program asked for inside them, the trace does not say.",
+    ...(summary.format === "allocfreetrace" ? ROUNDED_NOTE : REQUESTED_NOTE),
   ];
 }
 

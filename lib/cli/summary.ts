@@ -7,7 +7,7 @@
 import type { GoHeap } from "../go_heap.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
 import { CLASS_TO_BLOCKS, CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
-import type { FaultCounts, Replayer } from "./replayer.ts";
+import type { FaultCounts, Replayer, TraceFormat } from "./replayer.ts";
 import type { Tally } from "./trace_totals.ts";
 
 /** One size class after a replay. Class 0 stands for large objects, each in a span of its own. */
@@ -44,6 +44,7 @@ export interface ReplaySetting {
 
 /** All that a replay tells. */
 export interface ReplaySummary extends ReplaySetting {
+  readonly format: TraceFormat;
   readonly lines: number;
   readonly allocated: Tally;
   readonly freed: Tally;
@@ -82,6 +83,7 @@ export function summarize(
   const sizeClasses = classSummaries(heap, replayer);
   return {
     ...setting,
+    format: replayer.format,
     lines,
     allocated: totals.allocated,
     freed: totals.freed,

@@ -19,7 +19,8 @@ export async function readTrace(
   const lines = await readLines(input, replayer, progress);
   if (replayer.records === 0) {
     const what = lines === 0 ? "it is empty" : `no record in ${lines} lines`;
-    throw new CommandError(`${input.name}: not an ${replayer.format}: ${what}`);
+    const article = replayer.format === "allocfreetrace" ? "an" : "a";
+    throw new CommandError(`${input.name}: not ${article} ${replayer.format}: ${what}`);
   }
   return lines;
 }

@@ -90,7 +90,7 @@ export class TypeLayouts {
   constructor(platform: Platform, source: string) {
     // The table tells types apart by their addresses; there is nothing at these.
     let made = 0;
-    this.#types = new TypeTable(platform, (bytes) => ++made * Math.ceil(bytes / 8) * 8);
+    this.#types = new TypeTable(platform, () => ++made * 8);
     this.#source = source;
   }
 

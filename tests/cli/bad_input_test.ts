@@ -96,7 +96,43 @@ const USAGE: [args: string[], message: string][] = [
   [["classes", "a"], "classes takes no file"],
   [["classes", "--gogc", "50"], "classes takes no --gogc"],
   [["classes", "--lenient"], "classes takes no --lenient"],
+  [["replay", "a", "--min-heap", "0"], "replay takes no --min-heap"],
+  [["tune", "a", "--gctrace"], "tune takes no --gctrace"],
+  [["tune"], "tune takes one trace, got 0"],
+  [["layout"], "layout takes one type, got 0"],
+  [["layout", "struct", "{", "}"], "layout takes one type, got 3"],
+  [["layout", "--gogc=50", "int"], "layout takes no --gogc"],
+  [["completions"], "completions takes one shell, got 0"],
+  [["completions", "csh"], "completions are for bash, zsh, fish, not 'csh'"],
+  [["completions", "--json", "bash"], "completions takes no --json"],
+  [
+    ["tune", "a", "--gogc=50,,100"],
+    "--gogc must be a whole number from 0 to 2147483647, or off, not ''",
+  ],
+  [
+    ["tune", "a", `--gogc=${Array.from({ length: 1001 }, (_, i) => i)}`],
+    "--gogc takes at most 1000 values, got 1001",
+  ],
 ];
+for (const value of ["", "-1", "4MB", "1.5MiB", "4 MiB", "9999999999GiB", "0,x"]) {
+  USAGE.push([
+    ["tune", "a", `--min-heap=${value}`],
+    "--min-heap must be a whole number of bytes, KiB, MiB or GiB (as in 4MiB), " +
+    `not '${value === "0,x" ? "x" : value}'`,
+  ]);
+}
+for (const value of ["", "0", "-1", "1.5", "x", "9007199254740992"]) {
+  USAGE.push([
+    ["replay", "a", `--sample-interval=${value}`],
+    `--sample-interval must be a whole number from 1 to 9007199254740991, not '${value}'`,
+  ]);
+}
+for (const value of ["0", "1025", "two"]) {
+  USAGE.push([
+    ["tune", "a", `--jobs=${value}`],
+    `--jobs must be a whole number from 1 to 1024, not '${value}'`,
+  ]);
+}
 for (const value of ["", "x", "1.5", "1e3", "2147483648", "0x10"]) {
   USAGE.push([
     ["replay", "a", `--gogc=${value}`],
@@ -105,7 +141,8 @@ for (const value of ["", "x", "1.5", "1e3", "2147483648", "0x10"]) {
 }
 
 for (const [args, message] of USAGE) {
-  Deno.test(`arguments that make no sense are a usage error: goheap ${args.join(" ")}`, async () => {
+  const line = args.join(" ").slice(0, 60);
+  Deno.test(`arguments that make no sense are a usage error: goheap ${line}`, async () => {
     assertEquals(await runCommand(...args), {
       code: 2,
       out: "",
@@ -115,7 +152,7 @@ for (const [args, message] of USAGE) {
 }
 
 Deno.test("an unknown platform is a usage error that names the known ones", async () => {
-  for (const command of [["classes"], ["replay", "a"]]) {
+  for (const command of [["classes"], ["replay", "a"], ["layout", "int"], ["tune", "a"]]) {
     const { code, err } = await runCommand(...command, "--platform", "linux/vax");
     assertEquals(code, 2);
     assertEquals(

@@ -21,6 +21,7 @@ async function run(
 }
 
 const deno = Deno.execPath();
+const EXAMPLE = "examples/bintree9.allocfreetrace.txt.gz";
 
 /** Whether denort lies here already: a test downloads nothing unless it is told to. */
 async function hasDenort(): Promise<boolean> {
@@ -44,7 +45,22 @@ Deno.test("the bundled command is one file that runs by itself", async () => {
   assertMatch(lines[0], /^#!.*deno run/);
   assertEquals(lines.filter((line) => /^import .* from "\.|^import .* from "@/.test(line)), []);
   await expectVersion(deno, ["run", "--no-config", "--allow-read", "dist/cli.js"]);
+  await expectWorkers("--allow-read", 2);
+  // A worker is made of the bundle itself; without leave to read that, there is none.
+  await expectWorkers("--allow-read=examples", 0);
 });
+
+/** Runs tune from the bundle with two runs at a time; it comes to the same with workers and without. */
+async function expectWorkers(permission: string, workers: number): Promise<void> {
+  const tune = ["tune", "--json", "--jobs=2", "--gogc=50,off", "--min-heap=0", EXAMPLE];
+  const args = ["run", "--no-config", "--no-prompt", permission, "dist/cli.js", ...tune];
+  const { code, stdout, stderr } = await run(deno, args);
+  assertEquals([code, stderr], [0, ""]);
+  const report = JSON.parse(stdout);
+  assertEquals(report.workers, workers);
+  assertEquals(report.runs.map((r: { gcPercent: number }) => r.gcPercent), [50, -1]);
+  assertEquals(report.runs[1].collections, 0);
+}
 
 Deno.test({
   name: "the compiled command runs without deno (ignored where denort is not at hand)",
