@@ -7,7 +7,7 @@ import { type LayoutReport, layoutReport } from "../../lib/cli/layout.ts";
 import { GoHeap } from "../../lib/go_heap.ts";
 import { platformNamed } from "../../lib/platform/platform.ts";
 import type { GoType } from "../../lib/types/go_type.ts";
-import { TypeTable } from "../../lib/types/type_table.ts";
+import type { TypeTable } from "../../lib/types/type_table.ts";
 import { runCommand } from "./run_command.ts";
 
 const PLATFORMS = ["linux/amd64", "linux/386", "nacl/amd64p32"];

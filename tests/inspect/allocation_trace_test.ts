@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HeapBlocks } from "../../lib/cli/heap_blocks.ts";
 import { Replayer } from "../../lib/cli/replayer.ts";
 import { FlagNoScan, GoHeap, type GoHeapOptions, type Pointer } from "../../mod.ts";
 import { replaySummary, withFile } from "../cli/run_command.ts";
@@ -232,7 +233,7 @@ Deno.test("a replay in a heap that writes a trace gives a trace that replays ali
   runProgram(first.heap);
   const second = tracedHeap({ collect: "malloc", minHeapBytes: 0 });
   using __ = second.heap;
-  const replayer = new Replayer(second.heap, false);
+  const replayer = new Replayer(new HeapBlocks(second.heap), false);
   replayer.push(new TextEncoder().encode(`${first.lines.join("\n")}\n`));
   replayer.end();
   const allocations = (lines: string[]) =>

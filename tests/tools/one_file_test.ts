@@ -21,7 +21,6 @@ async function run(
 }
 
 const deno = Deno.execPath();
-const EXAMPLE = "examples/bintree9.allocfreetrace.txt.gz";
 
 /** Whether denort lies here already: a test downloads nothing unless it is told to. */
 async function hasDenort(): Promise<boolean> {
@@ -50,15 +49,27 @@ Deno.test("the bundled command is one file that runs by itself", async () => {
   await expectWorkers("--allow-read=examples", 0);
 });
 
-/** Runs tune from the bundle with two runs at a time; it comes to the same with workers and without. */
+/**
+ * Runs tune from the bundle with two runs at a time; it comes to the same with workers and without. The trace
+ * comes from a pipe: a worker that took itself for the command would find that empty, and say so.
+ */
 async function expectWorkers(permission: string, workers: number): Promise<void> {
-  const tune = ["tune", "--json", "--jobs=2", "--gogc=50,off", "--min-heap=0", EXAMPLE];
-  const args = ["run", "--no-config", "--no-prompt", permission, "dist/cli.js", ...tune];
-  const { code, stdout, stderr } = await run(deno, args);
-  assertEquals([code, stderr], [0, ""]);
-  const report = JSON.parse(stdout);
+  const tune = ["tune", "--json", "--jobs=2", "--gogc=50,off", "--min-heap=0", "-"];
+  const child = new Deno.Command(deno, {
+    args: ["run", "--no-config", "--no-prompt", permission, "dist/cli.js", ...tune],
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const trace = await Deno.open(new URL("examples/bintree9.allocfreetrace.txt.gz", root));
+  await trace.readable.pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  assertEquals([code, text.decode(stderr)], [0, ""]);
+  const report = JSON.parse(text.decode(stdout));
   assertEquals(report.workers, workers);
-  assertEquals(report.runs.map((r: { gcPercent: number }) => r.gcPercent), [50, -1]);
+  assertEquals(report.runs.map((run: { gcPercent: number }) => run.gcPercent), [50, -1]);
   assertEquals(report.runs[1].collections, 0);
 }
 
