@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { Arena } from "./arena/arena.ts";
+import { type Arena, HOLE } from "./arena/arena.ts";
 import { GoThrow } from "./errors.ts";
 import type { Memory } from "./platform/memory.ts";
 import { PAGE_BYTES, type Pointer } from "./platform/platform.ts";
@@ -33,9 +33,10 @@ export class Fence {
 
   /** The arena's memory if [p, p + bytes) is in a live object; null if `p` is not in the arena; else throws. */
   memoryAt(p: Pointer, bytes: number): Memory | null {
-    const { memory, start, pageInfo, pageSpan } = this.#arena;
-    if (p < start || p >= start + memory.usedBytes) return null;
+    const { memory, start, used, pageInfo, pageSpan } = this.#arena;
+    if (p < start || p >= used) return null;
     const page = Math.floor((p - start) / PAGE_BYTES);
+    if (pageInfo[page] === HOLE) return null;
     const span = pageSpan[page];
     if (pageInfo[page] < 0) {
       const wasFreed = span !== 0 && this.#spans.ints[span + STATE] === FENCED;

@@ -19,6 +19,7 @@ import { FixAlloc } from "./arena/fix_alloc.ts";
 import { PersistentMemory } from "./arena/persistent.ts";
 import { ProgramImage } from "./arena/program_image.ts";
 import { makeStats, MCACHE_SYS, type SysStat, sysStat } from "./arena/stats.ts";
+import { SystemMemory } from "./arena/system_memory.ts";
 import { badArgument, requireInteger } from "./errors.ts";
 import { DebugMalloc } from "./debug_malloc.ts";
 import { Door } from "./door.ts";
@@ -45,7 +46,7 @@ import { finalizerRules } from "./gccgo/finalizer_rules.ts";
 import { makeGccgo } from "./gccgo/gccgo.ts";
 import { AllocationTrace } from "./inspect/allocation_trace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
-import { GO_CACHE_BYTES, type MemStats, readMemStats } from "./inspect/mem_stats.ts";
+import { type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
 import { freedHook, traceCollections, watchOf } from "./inspect/tracing.ts";
 import { verify } from "./inspect/verify.ts";
@@ -60,6 +61,7 @@ import {
   monotonicNs,
 } from "./options.ts";
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
+import { goRecordBytes } from "./platform/go_records.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
 import { type Pool, Pools } from "./pool.ts";
 import { Cache } from "./spans/cache.ts";
@@ -107,7 +109,7 @@ export class GoHeap extends GccgoDoors {
   readonly #parts: HeapParts;
   readonly #options: CheckedOptions;
   readonly #space: AddressSpace;
-  readonly #image: ProgramImage;
+  readonly #system: SystemMemory;
   readonly #door: Door;
   readonly #scavenger: Scavenger;
   readonly #roots: Roots;
@@ -138,11 +140,12 @@ export class GoHeap extends GccgoDoors {
     if (checked.addressSpace === undefined) undo.use(this.#space);
 
     const stats = makeStats(NUM_SIZE_CLASSES);
-    const arena = new Arena(this.platform, this.#space, stats);
-    undo.defer(() => arena.release());
-    const image = new ProgramImage(this.#space);
-    const persistent = new PersistentMemory(this.#space, stats);
-    new FixAlloc(GO_CACHE_BYTES, persistent, MCACHE_SYS).alloc();
+    const arena = new Arena(this.platform, this.#space, stats, checked.limitBytes);
+    const system = new SystemMemory(this.platform, this.#space);
+    undo.defer(() => (system.release(), arena.release()));
+    const image = new ProgramImage(system);
+    const persistent = new PersistentMemory(system, stats);
+    new FixAlloc(goRecordBytes(this.platform).cache, persistent, MCACHE_SYS).alloc();
     this.types = new TypeTable(
       this.platform,
       (bytes) => image.typeAddress(bytes),
@@ -171,7 +174,7 @@ export class GoHeap extends GccgoDoors {
 
     const { gcPercent, minHeapBytes } = checked;
     const pacer = new Pacer({ gcPercent, minHeapBytes, stats, cache, clock });
-    const specials = new Specials(spans, persistent);
+    const specials = new Specials(this.platform, spans, persistent);
     const sweep = new Sweep({
       arena,
       spans,
@@ -185,9 +188,8 @@ export class GoHeap extends GccgoDoors {
     });
     pageHeap.sweeper = sweep;
 
-    const { pointerBytes } = this.platform;
-    const queue = new FinalizerQueue(image.memory, persistent, pointerBytes, checked.compiler);
-    const roots = new Roots(image, pointerBytes);
+    const queue = new FinalizerQueue(image.memory, persistent, this.platform, checked.compiler);
+    const roots = new Roots(image, this.platform.pointerBytes);
     const marker = new Marker(arena, spans, stats, checked);
     const barrier = new WriteBarrier(arena.memory, cache, marker);
     roots.barrier = barrier;
@@ -195,7 +197,7 @@ export class GoHeap extends GccgoDoors {
     const rootParts = { arena, spans, image, cache, roots, specials, queue, marker };
     const graph = this.#graph = new HeapGraph(rootParts);
     const checkMark = new CheckMark(arena, spans, graph, marker);
-    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, pointerBytes);
+    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, this.platform.pointerBytes);
     const typeOwner = this.types;
     const findObject = (p: Pointer) => this.#lookup.findObject(p);
     const rules = finalizerRules(checked.compiler, { arena, image, typeOwner, findObject });
@@ -263,7 +265,7 @@ export class GoHeap extends GccgoDoors {
       requireOpen: () => this.#requireOpen(),
       adviseOutOfMemory: () => this.#adviseOutOfMemory(),
     };
-    this.#image = image;
+    this.#system = system;
     this.#door = door;
     this.#scavenger = scavenger;
     this.#roots = roots;
@@ -705,7 +707,7 @@ export class GoHeap extends GccgoDoors {
     this.#collector.stop();
     this.#door.shut("was disposed of");
     this.#parts.arena.release();
-    this.#image.release();
+    this.#system.release();
     if (this.#options.addressSpace === undefined) this.#space[Symbol.dispose]();
   }
 

@@ -75,8 +75,8 @@ export class Lookup {
     }
     const arena = this.#arena;
     const offset = p - arena.start;
-    if (!(offset >= 0 && offset < arena.memory.usedBytes)) return null;
     const page = Math.floor(offset / PAGE_BYTES);
+    if (!(page >= 0 && page < arena.usedPages)) return null;
     const info = arena.pageInfo[page];
     if (info < 0) return null;
 

@@ -2,8 +2,9 @@
  * Loads and stores: how a program reads and writes its objects.
  *
  * An address is looked for in the used arena first, then in the system memory (global variables, frames,
- * persistent memory); anything else throws. Addresses must be aligned to what is loaded. A pointer is a word
- * of the platform, little-endian, and holds the full address.
+ * persistent memory); anything else throws. On 32-bit, where both may be anywhere, the arena's pages behind its
+ * first hole and the ranges of system memory are looked up one by one. Addresses must be aligned to what is
+ * loaded. A pointer is a word of the platform, little-endian, and holds the full address.
  *
  * With efence the quick ways are given an arena of no bytes, so that every access takes the last way, where the
  * fence is asked. Other heaps have nothing to do with it.
@@ -218,17 +219,19 @@ export class MemoryAccess {
     if (offset >= 0 && offset + bytes <= this.#objects.usedBytes && Math.floor(unit) === unit) {
       return this.#objects;
     }
-    return this.#systemMemory(p, align, bytes);
+    return this.#otherMemory(p, align, bytes);
   }
 
-  #systemMemory(p: Pointer, align: number, bytes: number): Memory {
+  #otherMemory(p: Pointer, align: number, bytes: number): Memory {
     if (!Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
     }
     const object = this.#fence?.memoryAt(p, bytes) ?? null;
     if (object !== null) return object;
+    if (this.#arena.hasHoles && this.#arena.holds(p, bytes)) return this.#arena.memory;
     const { memory } = this.#image;
-    if (p < memory.base || p + bytes > memory.base + memory.bytes) {
+    const isOutside = p < memory.base || p + bytes > memory.base + memory.bytes;
+    if (isOutside || !(this.#isLong || this.#image.holds(p, bytes))) {
       badArgument(
         "p",
         p,

@@ -39,7 +39,10 @@ export interface GoHeapOptions {
   gcPercent?: number;
   /** The next collection never starts below so many bytes; default 4 MiB, and 0 is what Go 1.4 does. */
   minHeapBytes?: number;
-  /** At most so many bytes of memory are taken from the address space; default: no limit. */
+  /**
+   * At most so many bytes of memory are taken from the address space; default: no limit. With a limit of up to
+   * 1 GiB the arena of a 64-bit platform, too, begins small behind the program's image.
+   */
   limitBytes?: number;
   /** Bytes between two samples of the memory profile; default 0: none. */
   memProfileRate?: number;
@@ -114,7 +117,7 @@ export function checkOptions(options: GoHeapOptions): CheckedOptions {
   if (addressSpace !== undefined) requireAddressSpace(addressSpace, limitBytes);
   const settings = parseDebug(debug);
   return {
-    platform: platform === undefined ? hostPlatform() : platformNamed(platform),
+    platform: platform === undefined ? hostPlatform(compiler) : platformNamed(platform, compiler),
     compiler,
     collect,
     markBudgetMicros,

@@ -57,10 +57,12 @@ export class TypedCopy {
     const objects = this.#arena.memory;
     const system = this.#image.memory;
     const isAligned = typeof p === "number" && p % align === 0;
-    if (isAligned && p >= objects.base && p + bytes <= objects.base + objects.usedBytes) {
+    if (isAligned && this.#arena.holds(p, bytes)) {
       return this.#fence?.memoryAt(p, bytes) ?? objects;
     }
-    if (isAligned && p >= system.base && p + bytes <= system.base + system.bytes) return system;
+    const isInside = p >= system.base && p + bytes <= system.base + system.bytes;
+    const isHeld = this.#arena.platform.pointerBytes === 8 || this.#image.holds(p, bytes);
+    if (isAligned && isInside && isHeld) return system;
     return badArgument(
       name,
       p,

@@ -1,6 +1,6 @@
 /**
- * The arena: the one contiguous range of addresses that all objects come from, and the tables that
- * describe it page by page.
+ * The arena: the range of addresses that all objects come from, and the tables that describe it page by
+ * page. A 64-bit arena is reserved whole:
  *
  * ```
  *   heap base               arena_start                    arena_used            arena_end
@@ -8,6 +8,20 @@
  *      │ 128 MiB  │   8 GiB      │     handed to the page heap     reserved only    │ 128 GiB + 8 KiB
  *   0xc000000000  0xc008000000   0xc208000000                              0xe208002000
  * ```
+ *
+ * A 32-bit arena may use any of the 2 GiB from its start on. It begins with a reservation of 512 MiB and
+ * grows by what can be had, in this order:
+ *
+ * ```
+ *   arena_start            used 1  end 1     used 2   end 2          used 3             start + 2 GiB
+ *   │▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│  left │  hole  │▒▒▒▒▒▒▒▒│ left │  hole  │▒▒▒│                 │
+ *    1. from the reservation                  2. from another of 256 MiB  3. any memory that the system
+ *       made first                               or more, next to the       has, while it lies in the
+ *                                                first or further up        2 GiB
+ * ```
+ *
+ * Pages are numbered from arena_start through all of this. A page that is not memory, because something else
+ * lies there or the end of a reservation was left over, is a hole: it belongs to no span.
  *
  * The addresses are Go's. The span table and the bitmap are buffers of their own here, indexed upward by
  * page, and the range below the arena stays empty; what they hold is what counts.
@@ -24,6 +38,8 @@
  *
  * pageInfo is all that marking needs to get from a pointer to the block it lies in.
  *
+ * Conservation: all spans together have heldPages pages, HEAP_SYS = heldPages pages + slackBytes.
+ *
  * @module
  */
 
@@ -33,6 +49,7 @@ import { Memory } from "../platform/memory.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Platform, Pointer } from "../platform/platform.ts";
 import { Bitmap, GrowingInts } from "./bitmap.ts";
+import { mallocinit, MAX_ARENA_32_BYTES, roundUp } from "./mallocinit.ts";
 import * as statistics from "./stats.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
@@ -41,11 +58,15 @@ const { GC_SYS, HEAP_SYS, OTHER_SYS } = statistics;
 
 /** pageInfo of a page where no object can be; less than that is a note of what was there. */
 export const NO_OBJECT = -1;
+/** pageInfo of a page that is no memory of the heap's. */
+export const HOLE = -(2 ** 31);
 /** Where the class begins in pageInfo. */
 export const INFO_CLASS_SHIFT = 24;
 /** The page's place in its span, in pageInfo. */
 export const INFO_PAGE_MASK = (1 << INFO_CLASS_SHIFT) - 1;
 
+/** A 32-bit arena is extended by multiples of this. */
+const EXTENSION_BYTES = 2 ** 28;
 /** Go maps the bitmap in steps of so many bytes. */
 const BITMAP_CHUNK_BYTES = 8192;
 
@@ -55,10 +76,6 @@ const BITMAP_CHUNK_BYTES = 8192;
  */
 const ZEROES = new Uint8Array(PAGE_BYTES);
 
-function roundUp(n: number, to: number): number {
-  return Math.ceil(n / to) * to;
-}
-
 /** The arena of one heap. See the head of the module. */
 export class Arena {
   readonly platform: Platform;
@@ -66,63 +83,83 @@ export class Arena {
   readonly wordShift: number;
   /** The address of page 0. */
   readonly start: Pointer;
-  /** The first address behind the reservation. */
-  readonly end: Pointer;
   /** The objects' memory. */
   readonly memory: Memory;
   readonly bitmap: Bitmap;
   pageSpan: Int32Array = new Int32Array(0);
   pageInfo: Int32Array = new Int32Array(0);
-  /** Pages handed to the page heap so far. */
+  /** Pages up to arena_used: those handed to the page heap so far, and holes between them. */
   usedPages = 0;
+  /** Pages handed to the page heap so far. */
+  heldPages = 0;
+  /** Bytes obtained for the heap that are too few for a page, at the ends of memory from anywhere. */
+  slackBytes = 0;
+  /** What the last {@linkcode sysAlloc} had to give back, in Go's words; empty if nothing. */
+  refusal = "";
 
   readonly #space: AddressSpace;
   readonly #stats: Float64Array;
   readonly #window: MemoryWindow;
-  readonly #base: Pointer;
-  readonly #reservedBytes: number;
+  /** What was reserved or allocated for the arena. */
+  readonly #claims: { base: Pointer; bytes: number }[] = [];
   readonly #pageSpan: GrowingInts;
   readonly #pageInfo: GrowingInts;
+  #end: Pointer;
   #maxPages: number;
   #bitmapMappedBytes = 0;
   #spansMappedBytes = 0;
 
-  /** Reserves the arena; seeds' mallocinit. Throws if the address space has no place for it. */
-  constructor(platform: Platform, space: AddressSpace, stats: Float64Array) {
-    const { base, start, end } = reserveArena(platform, space);
+  /**
+   * Reserves the arena, in an address space of which the heap may have `limitBytes` (Infinity: all of it). Throws if
+   * there is no place for it.
+   */
+  constructor(platform: Platform, space: AddressSpace, stats: Float64Array, limitBytes = Infinity) {
+    const { base, bytes, start } = mallocinit(platform, space, limitBytes);
     if (!space.map(start, 0)) {
-      space.free(base, end - base);
+      space.free(base, bytes);
       throw new GoThrow("runtime: cannot reserve arena virtual address space");
     }
     this.platform = platform;
     this.wordShift = platform.pointerBytes === 8 ? 3 : 2;
     this.start = start;
-    this.end = end;
-    this.#base = base;
-    this.#reservedBytes = end - base;
+    this.#end = base + bytes;
+    this.#claims.push({ base, bytes });
     this.#space = space;
     this.#stats = stats;
     this.#window = space.window(start);
-    this.memory = new Memory(start, this.#window.buffer, 0, 0);
-    const maxPages = Math.floor((end - start) / PAGE_BYTES);
+    this.memory = new Memory(start, this.#window.buffer, start - this.#window.base, 0);
+    const maxBytes = Math.max(this.#end - start, MAX_ARENA_32_BYTES);
+    const maxPages = Math.floor(maxBytes / PAGE_BYTES);
     this.#maxPages = maxPages;
     this.bitmap = new Bitmap(maxPages, PAGE_BYTES / platform.pointerBytes);
     this.#pageSpan = new GrowingInts(maxPages + 1);
     this.#pageInfo = new GrowingInts(maxPages + 1);
   }
 
-  /** Gives the reservation back: from here on there is no page, and none to be had. */
+  /** Gives everything back: from here on there is no page, and none to be had. */
   release(): void {
-    this.#space.free(this.#base, this.#reservedBytes);
+    for (const { base, bytes } of this.#claims) this.#space.free(base, bytes);
     this.usedPages = 0;
-    this.memory.use(0);
+    this.heldPages = 0;
     this.#maxPages = 0;
+    this.#end = this.start;
+    this.memory.use(0);
     this.memory.cover(0);
   }
 
-  /** The first address that was not handed out yet. */
+  /** The first address behind all that was handed out; Go's arena_used. */
   get used(): Pointer {
-    return this.start + this.memory.usedBytes;
+    return this.pageAddress(this.usedPages);
+  }
+
+  /** The first address behind the reservation that memory is taken from; Go's arena_end. */
+  get end(): Pointer {
+    return this.#end;
+  }
+
+  /** Whether there are pages among the used ones that are not the heap's. */
+  get hasHoles(): boolean {
+    return this.heldPages < this.usedPages;
   }
 
   /** The address of `page`. */
@@ -130,21 +167,113 @@ export class Arena {
     return this.start + page * PAGE_BYTES;
   }
 
+  /** Whether `bytes` bytes from the address `p` on are the heap's, holes considered. */
+  holds(p: Pointer, bytes: number): boolean {
+    const first = Math.floor((p - this.start) / PAGE_BYTES);
+    const end = Math.ceil((p + bytes - this.start) / PAGE_BYTES);
+    if (first < 0 || end > this.usedPages) return false;
+    for (let page = first; page < end; page++) {
+      if (this.pageInfo[page] === HOLE) return false;
+    }
+    return true;
+  }
+
   /**
-   * Takes `pages` more pages from the reservation and returns the first, or -1 if there are none;
-   * seeds' MHeap_SysAlloc.
+   * Takes `pages` more pages from the system and returns the first, or -1 if there are none; seeds'
+   * MHeap_SysAlloc.
    */
   sysAlloc(pages: number): number {
+    this.refusal = "";
+    if (this.#maxPages === 0) return -1;
     const bytes = pages * PAGE_BYTES;
-    if (this.usedPages + pages > this.#maxPages || !this.#space.map(this.used, bytes)) return -1;
+    if (bytes > this.#end - this.used) this.#extend(bytes);
+    if (bytes <= this.#end - this.used) return this.#takeReserved(pages);
+    // What was reserved whole is all there is.
+    if (this.#end - this.start >= MAX_ARENA_32_BYTES) return -1;
+    return this.#takeAnywhere(pages);
+  }
+
+  /** Reserves room for `bytes` more bytes, behind the end or further up, if the arena may reach so far. */
+  #extend(bytes: number): void {
+    const size = roundUp(bytes + PAGE_BYTES, EXTENSION_BYTES);
+    const maxEnd = this.start + MAX_ARENA_32_BYTES;
+    if (this.#end + size > maxEnd) return;
+    const p = this.#space.reserve(this.#end, size, this.platform.addressEnd);
+    if (p === 0) return;
+    if (p === this.#end) {
+      this.#end = p + size;
+    } else if (p >= this.used && p + size <= maxEnd && this.#isInWindow(p)) {
+      // What is left of the old reservation becomes part of the hole.
+      this.#end = p + size;
+      this.#skipTo(this.#pageBehind(p));
+    } else {
+      this.#space.free(p, size);
+      return;
+    }
+    this.#claims.push({ base: p, bytes: size });
+  }
+
+  #takeReserved(pages: number): number {
+    const bytes = pages * PAGE_BYTES;
     const first = this.usedPages;
-    this.usedPages += pages;
+    if (!this.#space.map(this.used, bytes)) return -1;
     this.#stats[HEAP_SYS] += bytes;
-    this.#cover();
-    this.memory.use(this.memory.usedBytes + bytes);
-    this.#mapBits();
-    this.#mapSpans();
+    this.#handOut(first, pages);
     return first;
+  }
+
+  /** Asks the system for memory, wherever it is, and takes it if the arena can reach it. */
+  #takeAnywhere(pages: number): number {
+    const size = (pages + 1) * PAGE_BYTES;
+    const p = this.#space.alloc(size, this.platform.addressEnd);
+    if (p === 0) return -1;
+    const first = this.#pageBehind(p);
+    if (first < 0 || p + size - this.start >= MAX_ARENA_32_BYTES || !this.#isInWindow(p)) {
+      this.refusal = `runtime: memory allocated by OS (${hex(p)}) not in usable range ` +
+        `[${hex(this.start)},${hex(this.start + MAX_ARENA_32_BYTES)})`;
+      this.#space.free(p, size);
+      return -1;
+    }
+    this.#claims.push({ base: p, bytes: size });
+    this.#stats[HEAP_SYS] += size;
+    this.slackBytes += PAGE_BYTES;
+    this.#skipTo(first);
+    this.#handOut(first, pages);
+    this.#end = Math.max(this.#end, p + size);
+    return first;
+  }
+
+  /** The first page that begins at `p` or behind it: the system's pages may be smaller than ours. */
+  #pageBehind(p: Pointer): number {
+    const page = Math.ceil((p - this.start) / PAGE_BYTES);
+    if (!Number.isInteger(page)) throw new GoThrow("misrounded allocation in MHeap_SysAlloc");
+    return page;
+  }
+
+  /** Whether the views, which have the window of the arena's start, reach `p`. */
+  #isInWindow(p: Pointer): boolean {
+    return this.#space.window(p).buffer === this.#window.buffer;
+  }
+
+  /** Makes the pages between the last one used and `page` a hole. */
+  #skipTo(page: number): void {
+    if (page <= this.usedPages) return;
+    this.#cover(page);
+    this.pageInfo.fill(HOLE, this.usedPages, page);
+    this.usedPages = page;
+  }
+
+  #handOut(first: number, pages: number): void {
+    const end = first + pages;
+    this.#cover(end);
+    if (end > this.usedPages) {
+      this.usedPages = end;
+      this.#mapBits();
+      this.#mapSpans();
+    }
+    this.heldPages += pages;
+    // Behind the first hole, memory is looked for page by page: see holds().
+    if (first * PAGE_BYTES === this.memory.usedBytes) this.memory.use(end * PAGE_BYTES);
   }
 
   /** The word with index `word`, counted from the arena's start, as an unsigned number. */
@@ -179,14 +308,19 @@ export class Arena {
     this.#space.unused(this.pageAddress(page), pages * PAGE_BYTES);
   }
 
-  /** Makes the views and tables reach as far as the buffer, which grows in larger steps than the arena. */
-  #cover(): void {
-    if (this.usedPages * PAGE_BYTES <= this.memory.bytes) return;
-    const pages = Math.floor(this.#window.buffer.byteLength / PAGE_BYTES);
-    this.memory.cover(pages * PAGE_BYTES);
-    this.bitmap.cover(pages);
-    this.#pageSpan.cover(pages + 1);
-    this.#pageInfo.cover(pages + 1);
+  /**
+   * Makes the views and tables reach `pages` pages, and as far as the buffer does, which grows in larger steps
+   * than the arena.
+   */
+  #cover(pages: number): void {
+    if (pages * PAGE_BYTES <= this.memory.bytes) return;
+    const { base, buffer } = this.#window;
+    const mapped = Math.floor((buffer.byteLength - (this.start - base)) / PAGE_BYTES);
+    const covered = Math.min(mapped, this.#maxPages);
+    this.memory.cover(covered * PAGE_BYTES);
+    this.bitmap.cover(covered);
+    this.#pageSpan.cover(covered + 1);
+    this.#pageInfo.cover(covered + 1);
     this.pageSpan = this.#pageSpan.ints;
     this.pageInfo = this.#pageInfo.ints;
   }
@@ -207,20 +341,6 @@ export class Arena {
   }
 }
 
-/** Finds a place for spans, bitmap and arena at the first heap base that is free. */
-function reserveArena(
-  platform: Platform,
-  space: AddressSpace,
-): { base: Pointer; start: Pointer; end: Pointer } {
-  const arenaBytes = platform.maxMemBytes;
-  const bitmapBytes = arenaBytes / (platform.pointerBytes * 2);
-  const spansBytes = roundUp((arenaBytes / PAGE_BYTES) * platform.pointerBytes, PAGE_BYTES);
-  const bytes = bitmapBytes + spansBytes + arenaBytes + PAGE_BYTES;
-  for (const hint of platform.heapBases) {
-    const base = space.reserve(hint, bytes);
-    if (base === 0) continue;
-    const aligned = roundUp(base, PAGE_BYTES);
-    return { base, start: aligned + spansBytes + bitmapBytes, end: base + bytes };
-  }
-  throw new GoThrow("runtime: cannot reserve arena virtual address space");
+function hex(p: Pointer): string {
+  return `0x${p.toString(16)}`;
 }

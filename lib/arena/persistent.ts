@@ -16,10 +16,10 @@
  */
 
 import { GoThrow, requireInteger } from "../errors.ts";
-import type { AddressSpace } from "../platform/address_space.ts";
 import { Lock } from "../platform/lock.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import { OTHER_SYS } from "./stats.ts";
+import type { SystemMemory } from "./system_memory.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 /** The granularity in which Windows reserves addresses. */
@@ -31,14 +31,14 @@ const END = 1;
 
 /** The persistent memory of one heap. */
 export class PersistentMemory {
-  readonly #space: AddressSpace;
+  readonly #system: Pick<SystemMemory, "alloc">;
   readonly #stats: Float64Array;
   readonly #chunk = new Float64Array(new SharedArrayBuffer(16));
   readonly lock: Lock = new Lock();
 
-  /** Takes chunks from `space` and books them in `stats`. */
-  constructor(space: AddressSpace, stats: Float64Array) {
-    this.#space = space;
+  /** Takes chunks from `system` and books them in `stats`. */
+  constructor(system: Pick<SystemMemory, "alloc">, stats: Float64Array) {
+    this.#system = system;
     this.#stats = stats;
   }
 
@@ -78,7 +78,7 @@ export class PersistentMemory {
   }
 
   #fromSystem(bytes: number, stat: number): Pointer {
-    const p = this.#space.alloc(bytes);
+    const p = this.#system.alloc(bytes);
     if (p === 0) throw new GoThrow("runtime: cannot allocate memory");
     this.#stats[stat] += bytes;
     return p;

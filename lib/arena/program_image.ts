@@ -1,7 +1,7 @@
 /**
  * What a Go program has in memory besides its heap: type descriptors, global variables, and a stack.
  *
- * All of it lies in the system memory of the address space, outside the arena, in segments that grow by
+ * All of it lies in the system memory, outside the arena, in segments that grow by
  * chunks:
  *
  * ```
@@ -15,21 +15,21 @@
  */
 
 import { GoThrow } from "../errors.ts";
-import type { AddressSpace } from "../platform/address_space.ts";
-import { Memory } from "../platform/memory.ts";
+import type { Memory } from "../platform/memory.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
+import type { SystemMemory } from "./system_memory.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 const STACK_BYTES = 8 * 1024 * 1024;
 
 /** Memory of one kind, handed out in order and never freed. */
 class Segment {
-  readonly #space: AddressSpace;
+  readonly #system: SystemMemory;
   readonly #chunks: { base: Pointer; end: Pointer }[] = [];
   #pos = 0;
 
-  constructor(space: AddressSpace) {
-    this.#space = space;
+  constructor(system: SystemMemory) {
+    this.#system = system;
   }
 
   alloc(bytes: number, align: number): Pointer {
@@ -40,7 +40,7 @@ class Segment {
       return pos;
     }
     const chunkBytes = Math.max(CHUNK_BYTES, Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES);
-    const base = this.#space.alloc(chunkBytes);
+    const base = this.#system.alloc(chunkBytes);
     if (base === 0) throw new GoThrow("runtime: cannot allocate memory");
     this.#chunks.push({ base, end: base + chunkBytes });
     this.#pos = base + bytes;
@@ -58,25 +58,19 @@ export class ProgramImage {
   readonly memory: Memory;
   /** The address of every object of no bytes. */
   readonly zeroBase: Pointer;
-  readonly #space: AddressSpace;
+  readonly #system: SystemMemory;
   readonly #rodata: Segment;
   readonly #bss: Segment;
   readonly #noptrbss: Segment;
   #stack: Pointer = 0;
 
-  constructor(space: AddressSpace) {
-    this.#space = space;
-    this.#rodata = new Segment(space);
-    this.#bss = new Segment(space);
-    this.#noptrbss = new Segment(space);
+  constructor(system: SystemMemory) {
+    this.#system = system;
+    this.#rodata = new Segment(system);
+    this.#bss = new Segment(system);
+    this.#noptrbss = new Segment(system);
     this.zeroBase = this.#noptrbss.alloc(8, 8);
-    const { base, buffer, bytes } = space.window(this.zeroBase);
-    this.memory = new Memory(base, buffer, 0, bytes);
-  }
-
-  /** Forgets the memory: the heap is gone. */
-  release(): void {
-    this.memory.cover(0);
+    this.memory = system.memory;
   }
 
   /** An address for a type descriptor of `bytes` bytes. */
@@ -90,6 +84,11 @@ export class ProgramImage {
     return (pointerFree ? this.#noptrbss : this.#bss).alloc(bytes, align);
   }
 
+  /** Whether `bytes` bytes from `p` on are system memory that somebody has been given. */
+  holds(p: Pointer, bytes: number): boolean {
+    return this.#system.has(p, bytes);
+  }
+
   /** Whether `p` points into the data segments, where objects may lie that the heap did not allocate. */
   isInData(p: Pointer): boolean {
     return this.#bss.contains(p) || this.#noptrbss.contains(p);
@@ -97,7 +96,7 @@ export class ProgramImage {
 
   /** Where the stack is; it is reserved when it is first asked for. */
   get stack(): { base: Pointer; bytes: number } {
-    if (this.#stack === 0) this.#stack = this.#space.alloc(STACK_BYTES);
+    if (this.#stack === 0) this.#stack = this.#system.alloc(STACK_BYTES);
     if (this.#stack === 0) throw new GoThrow("runtime: cannot allocate memory");
     return { base: this.#stack, bytes: STACK_BYTES };
   }

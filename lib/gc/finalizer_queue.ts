@@ -2,14 +2,15 @@
  * The finalizer queue: what sweeping found unreachable and is to be finalized, in the order in which it
  * will be.
  *
- * Entries lie in blocks of 4096 bytes of persistent memory, 101 to a block on 8-byte words. A new block is
+ * Entries lie in blocks of 4096 bytes of persistent memory, 101 to a block, on 4-byte words 204. A new block is
  * put in front of the list, and whoever runs the finalizers takes the whole list and begins at the front:
  * of 300 queued in one collection, those from 202 on run first, then 101 to 201, then 0 to 100. gccgo's entries
  * have four words where gc's have five, so that 127 fit.
  *
  * ```
  *   block, in 8-byte units   │ NEXT │ ALL_NEXT │ COUNT │ entry 0 │ entry 1 │ ... │ entry 100 │
- *   entry, a unit a word     │ DATA + 1 │ ARGUMENT │ RESULT_BYTES │ (types: at the side, by DATA)  │
+ *   entry, a unit a word     │ DATA + 1 │ ARGUMENT │ (types, size of the results: at the side, by DATA) │
+ *   on 4-byte words, two     │ DATA + 1 │ ARGUMENT │
  *
  *   queue ──▶ block ──▶ block          filled, waiting
  *   running ─▶ block ──▶ block         taken by the runner, entry NEXT_ENTRY is next
@@ -24,8 +25,9 @@
 import type { PersistentMemory } from "../arena/persistent.ts";
 import { GC_SYS } from "../arena/stats.ts";
 import { Lock } from "../platform/lock.ts";
+import { goRecordBytes } from "../platform/go_records.ts";
 import type { Memory } from "../platform/memory.ts";
-import type { Pointer } from "../platform/platform.ts";
+import type { Platform, Pointer } from "../platform/platform.ts";
 
 const BLOCK_BYTES = 4096;
 
@@ -36,16 +38,11 @@ const ENTRIES = 3;
 
 /** Words of an entry in Go, which decide how many there are in a block. */
 const ENTRY_WORDS = { gc: 5, gccgo: 4 } as const;
-
-/** Go's block has a header with one entry in it. */
-function entriesPerBlock(pointerBytes: number, entryWords: number): number {
-  const headerBytes = (pointerBytes === 8 ? 24 : 20) + entryWords * pointerBytes;
-  return Math.floor((BLOCK_BYTES - headerBytes) / (entryWords * pointerBytes)) + 1;
-}
+/** Units of an entry on 4-byte words, where Go's has 20 or 16 bytes. */
+const SHORT_ENTRY_UNITS = 2;
 
 const DATA = 0;
 const ARGUMENT = 1;
-const RESULT_BYTES = 2;
 
 /** A finalizer that is to be called. */
 export interface QueuedFinalizer {
@@ -61,8 +58,8 @@ export class FinalizerQueue {
   onQueued: () => void = () => {};
   readonly #memory: Memory;
   readonly #persistent: PersistentMemory;
-  readonly #capacity: number;
   readonly #entryUnits: number;
+  readonly #capacity: number;
   readonly #lock = new Lock();
   #queue: Pointer = 0;
   #running: Pointer = 0;
@@ -73,21 +70,24 @@ export class FinalizerQueue {
   constructor(
     memory: Memory,
     persistent: PersistentMemory,
-    pointerBytes: number,
+    platform: Platform,
     compiler: keyof typeof ENTRY_WORDS,
   ) {
+    const { pointerBytes } = platform;
     const entryWords = ENTRY_WORDS[compiler];
     this.#memory = memory;
     this.#persistent = persistent;
-    this.#entryUnits = entryWords;
+    this.#entryUnits = pointerBytes === 8 ? entryWords : SHORT_ENTRY_UNITS;
+    const bytes = BLOCK_BYTES - goRecordBytes(platform).queueHeader;
+    // gccgo has one more on 4-byte words, for which there is no room.
     this.#capacity = Math.min(
-      entriesPerBlock(pointerBytes, entryWords),
+      Math.floor(bytes / (entryWords * pointerBytes)),
       Math.floor((BLOCK_BYTES / 8 - ENTRIES) / this.#entryUnits),
     );
   }
 
   /** Queues a finalizer; seeds' queuefinalizer. */
-  add(data: number, argument: Pointer, resultBytes: number): void {
+  add(data: number, argument: Pointer): void {
     this.#lock.lock();
     try {
       if (this.#queue === 0 || this.#get(this.#queue, COUNT) === this.#capacity) this.#addBlock();
@@ -95,7 +95,6 @@ export class FinalizerQueue {
       const entry = ENTRIES + count * this.#entryUnits;
       this.#set(this.#queue, entry + DATA, data + 1);
       this.#set(this.#queue, entry + ARGUMENT, argument);
-      this.#set(this.#queue, entry + RESULT_BYTES, resultBytes);
       this.#set(this.#queue, COUNT, count + 1);
     } finally {
       this.#lock.unlock();

@@ -131,7 +131,7 @@ export class Finalizers {
 
   /** Queues the finalizer `data` for the object at `p`; called by the sweep. */
   queue(data: number, p: Pointer): void {
-    this.#queue.add(data, p, this.#records[data]!.resultBytes);
+    this.#queue.add(data, p);
   }
 
   #runNext(onError: (error: unknown) => void): boolean {

@@ -21,6 +21,8 @@ import { GrowingInts } from "../arena/bitmap.ts";
 import { FixAlloc } from "../arena/fix_alloc.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
 import * as statistics from "../arena/stats.ts";
+import { goRecordBytes } from "../platform/go_records.ts";
+import type { Platform } from "../platform/platform.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 
@@ -37,8 +39,6 @@ const DATA = 3;
 const RECORD_SHIFT = 2;
 const FIRST_RECORDS = 1024;
 const MAX_RECORDS = 2 ** 27;
-/** What Go's record for a finalizer takes. */
-const GO_FINALIZER_BYTES = 48;
 
 /** A special as it is read out of its record. */
 export interface Special {
@@ -53,9 +53,9 @@ export class Specials {
   readonly #records = new GrowingInts(MAX_RECORDS << RECORD_SHIFT);
   readonly #fix: FixAlloc;
 
-  constructor(spans: SpanTable, persistent: PersistentMemory) {
+  constructor(platform: Platform, spans: SpanTable, persistent: PersistentMemory) {
     this.#spans = spans;
-    this.#fix = new FixAlloc(GO_FINALIZER_BYTES, persistent, OTHER_SYS);
+    this.#fix = new FixAlloc(goRecordBytes(platform).finalizerSpecial, persistent, OTHER_SYS);
   }
 
   /** Attaches a special to a place in a swept span; false if there is one of that kind. */

@@ -51,8 +51,8 @@ export class BlockFinder {
   find(p: Pointer): boolean {
     const arena = this.#arena;
     const offset = p - arena.start;
-    if (!(offset >= 0 && offset < arena.memory.usedBytes)) return false;
     const page = Math.floor(offset / PAGE_BYTES);
+    if (!(page >= 0 && page < arena.usedPages)) return false;
     const info = arena.pageInfo[page];
     if (info < 0) return false;
     const pageInSpan = info & INFO_PAGE_MASK;

@@ -37,6 +37,7 @@ import {
   sysBytes,
   TINY_ALLOCS,
 } from "../arena/stats.ts";
+import { goRecordBytes } from "../platform/go_records.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
 import { purgeCachedStats } from "../spans/cached_stats.ts";
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
@@ -45,8 +46,6 @@ import type { HeapParts } from "./heap_parts.ts";
 
 /** Go 1.4 reports as many classes, an older table's number, though there are 67. */
 const REPORTED_CLASSES = 61;
-/** What Go's record of a thread's cache takes; there is one thread. */
-export const GO_CACHE_BYTES = 1200;
 
 /** Statistics of one size class. */
 export interface SizeClassStats {
@@ -168,7 +167,7 @@ function sum(numbers: readonly number[]): number {
 
 /** Flushes the thread's cache and reads the statistics; seeds' updatememstats. */
 export function readMemStats(parts: HeapParts): MemStats {
-  const { stats, spans, pacer } = parts;
+  const { arena, stats, spans, pacer } = parts;
   flushCache(parts);
   const inUse = countInUse(parts);
   stats[HEAP_ALLOC] = inUse.bytes;
@@ -196,7 +195,8 @@ export function readMemStats(parts: HeapParts): MemStats {
     StackSys: stats[STACKS_SYS],
     MSpanInuse: spans.inuseBytes,
     MSpanSys: stats[MSPAN_SYS],
-    MCacheInuse: GO_CACHE_BYTES,
+    // There is one thread.
+    MCacheInuse: goRecordBytes(arena.platform).cache,
     MCacheSys: stats[MCACHE_SYS],
     BuckHashSys: stats[BUCKHASH_SYS],
     GCSys: stats[GC_SYS],

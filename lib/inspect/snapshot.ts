@@ -190,12 +190,12 @@ export function snapshot(parts: HeapParts): HeapSnapshot {
   };
 }
 
-/** Handles of the spans that have pages, in address order. */
+/** Handles of the spans that have pages, in address order; what belongs to no span is left out. */
 export function spansByAddress({ arena, spans }: HeapParts): number[] {
   const handles: number[] = [];
   for (let page = 0; page < arena.usedPages;) {
     const span = arena.pageSpan[page];
-    handles.push(span);
+    if (span !== 0) handles.push(span);
     page += Math.max(1, spans.ints[span + PAGES]);
   }
   return handles;

@@ -4,8 +4,8 @@
  * Each structure has its law of conservation:
  *
  * ```
- *   page heap    spans follow each other without a gap and are as long as the used arena together;
- *                free ones are never neighbours; HEAP_INUSE + HEAP_IDLE = HEAP_SYS
+ *   page heap    spans follow each other, with no gaps but holes, and have all pages of the arena together;
+ *                free ones are never neighbours; HEAP_INUSE + HEAP_IDLE = HEAP_SYS but for slack
  *   lists        every span is in the one list that its state calls for, and no list has anything else
  *   span         blocks in use + free blocks = blocks; free ones distinct, within the span
  *   world        the semaphore is held, the barrier on, the marks set just in the phases that call for it
@@ -20,6 +20,7 @@
  * @module
  */
 
+import { HOLE } from "../arena/arena.ts";
 import { BITS_DEAD, MARK_SHIFT } from "../arena/bitmap.ts";
 import {
   HEAP_ALLOC,
@@ -96,12 +97,17 @@ function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): v
   const { ints } = spans;
   const { pageSpan, pageInfo } = arena;
   let page = 0;
+  let heldPages = 0;
   let isAfterFree = false;
   for (const span of handles) {
     const start = ints[span + START];
+    for (; pageInfo[page] === HOLE && page < start; page++) {
+      equal(`page ${page}, in a hole, belongs to no span`, pageSpan[page], 0);
+      isAfterFree = false;
+    }
     const pages = ints[span + PAGES];
     const state = ints[span + STATE];
-    equal("spans follow each other without a gap", start, page);
+    equal("spans follow each other with no gaps but holes", start, page);
     check(pages > 0, "a span has pages", () => `${pages} pages at page ${start}`);
     check(
       state === FREE || state === IN_USE || state === FENCED,
@@ -129,8 +135,11 @@ function verifyPages({ arena, spans }: HeapParts, handles: readonly number[]): v
     }
     isAfterFree = state === FREE;
     page += pages;
+    heldPages += pages;
   }
-  equal("all spans together are as long as the used arena", page, arena.usedPages);
+  while (pageInfo[page] === HOLE && page < arena.usedPages) page++;
+  equal("spans and holes together are as long as the used arena", page, arena.usedPages);
+  equal("all spans together have the pages of the arena", heldPages, arena.heldPages);
 }
 
 function verifyLists(parts: HeapParts, handles: readonly number[]): void {
@@ -433,8 +442,16 @@ function verifyStats(parts: HeapParts, handles: readonly number[]): void {
     stats[HEAP_RELEASED],
     releasedPages * PAGE_BYTES,
   );
-  equal("HEAP_INUSE + HEAP_IDLE = HEAP_SYS", stats[HEAP_INUSE] + stats[HEAP_IDLE], stats[HEAP_SYS]);
-  equal("HEAP_SYS is the used arena", stats[HEAP_SYS], arena.used - arena.start);
+  equal(
+    "HEAP_INUSE + HEAP_IDLE + slack = HEAP_SYS",
+    stats[HEAP_INUSE] + stats[HEAP_IDLE] + arena.slackBytes,
+    stats[HEAP_SYS],
+  );
+  equal(
+    "HEAP_SYS is the arena's pages and slack",
+    stats[HEAP_SYS],
+    arena.heldPages * PAGE_BYTES + arena.slackBytes,
+  );
   equal(
     "HEAP_ALLOC + local bytes = bytes of blocks in use",
     stats[HEAP_ALLOC] + cache.cacheAlloc,

@@ -13,15 +13,24 @@
  *   0x7f01_0000_0000   system memory of the second
  * ```
  *
- * Which ranges are taken is known for the whole process, as it would be by the operating system.
- * Nothing in a growable buffer can be given back while the heap lives, so `unused` is a promise without
- * effect: the heap counts the bytes as released, and the host keeps them.
+ * A reservation of up to 4 GiB lies in a segment of 4 GiB, which is one buffer: byte i is address base + i.
+ * A 32-bit heap has one segment, as if it were a process of its own, whatever other heaps there are:
+ *
+ * ```
+ *   0        image  0x0820_0000                                                         0xffff_0000
+ *   ├─ none ─┼──────┼─ spans │ bitmap │ arena ───▶ grows ...   free   ... ◀─── system memory ──┤
+ * ```
+ *
+ * Above 4 GiB it is known for the whole process which ranges are taken, as it would be by the operating
+ * system. Nothing in a growable buffer can be given back while the heap lives, so `unused` is a promise
+ * without effect: the heap counts the bytes as released, and the host keeps them.
  *
  * @module
  */
 
 import { badArgument } from "../errors.ts";
 import { PAGE_BYTES, type Pointer } from "./platform.ts";
+import { RangeSet } from "./ranges.ts";
 
 /** A run of addresses and the buffer that holds their bytes: address `base + i` is byte i of it. */
 export interface MemoryWindow {
@@ -37,25 +46,35 @@ export interface MemoryWindow {
  * What a heap needs of its host: address ranges, and memory behind them. Addresses are numbers;
  * 0 stands for "refused", as nil does in the seeds.
  *
- * @example A heap that may have 64 MiB
+ * An arena that was reserved with more than 4 GiB has a window of its own. Any other lies in one window with
+ * all that is given out in the 2 GiB from its start on, since it may grow into all of them.
+ *
+ * @example The first heap base is taken
  * ```ts
  * import { GoHeap, SharedAddressSpace } from "@goheap/goheap";
  * import { assert } from "@std/assert";
  *
- * using heap = new GoHeap({ addressSpace: new SharedAddressSpace({ taken: [[0xc000000000, 2 ** 38]] }) });
- * assert(heap.newobject(heap.types.int64) > 0x01c000000000); // the first base was taken
+ * const addressSpace = new SharedAddressSpace({ taken: [[0xc000000000, 2 ** 38]] });
+ * using heap = new GoHeap({ platform: "linux/amd64", addressSpace });
+ * assert(heap.newobject(heap.types.int64) > 0x01c000000000);
  * ```
  */
 export interface AddressSpace {
-  /** Claims `bytes` addresses at `hint` and nowhere else; returns `hint`, or 0 if any is taken. SysReserve. */
-  reserve(hint: Pointer, bytes: number): Pointer;
+  /**
+   * Claims `bytes` addresses, all below `end`, at `hint` if they are free there. Else those of another place, if
+   * they are at most 4 GiB: more are wanted at `hint` or nowhere. Returns the first, or 0. SysReserve.
+   */
+  reserve(hint: Pointer, bytes: number, end: Pointer): Pointer;
   /**
    * Puts zeroed memory behind part of a reservation; false if there is none to be had. SysMap. The first
-   * address ever mapped in a reservation is where its window begins.
+   * address ever mapped in a reservation of more than 4 GiB is where its window begins.
    */
   map(address: Pointer, bytes: number): boolean;
-  /** Returns the address of `bytes` of zeroed memory, page-aligned, anywhere; 0 if there is none. SysAlloc. */
-  alloc(bytes: number): Pointer;
+  /**
+   * Returns the address of `bytes` of zeroed memory below `end`, aligned to a page of the processor; 0 if there
+   * is none. SysAlloc.
+   */
+  alloc(bytes: number, end: Pointer): Pointer;
   /** Gives back what `reserve` or `alloc` returned. SysFree. */
   free(address: Pointer, bytes: number): void;
   /** Says that the contents of a range are not needed until it is used again. SysUnused. */
@@ -66,41 +85,29 @@ export interface AddressSpace {
   [Symbol.dispose](): void;
 }
 
-/** Half-open ranges of addresses, sorted, that do not overlap. */
-class RangeSet {
-  readonly #ranges: { base: Pointer; end: Pointer }[] = [];
-
-  isFree(base: Pointer, bytes: number): boolean {
-    return !this.#ranges.some((range) => base < range.end && range.base < base + bytes);
-  }
-
-  add(base: Pointer, bytes: number): void {
-    this.#ranges.push({ base, end: base + bytes });
-  }
-
-  delete(base: Pointer, bytes: number): boolean {
-    const at = this.#ranges.findIndex((r) => r.base === base && r.end === base + bytes);
-    if (at >= 0) this.#ranges.splice(at, 1);
-    return at >= 0;
-  }
-}
-
-/** The addresses of this process that some heap has claimed. */
+/** The addresses of this process, above 4 GiB, that some heap has claimed. */
 const takenByProcess = new RangeSet();
 
+/** Segments begin at multiples of this; the addresses of 32-bit heaps are all in the first. */
+const SEGMENT_BYTES = 2 ** 32;
+/** The end of what 64-bit heaps can address. */
+const LONG_END = 2 ** 48;
+/** Where 32-bit heaps find memory that they ask no address for: from the top down to the first 64 KiB. */
+const SHORT_TOP = 0xffff_0000;
+const SHORT_BOTTOM = 0x1_0000;
+/** Memory of 64-bit heaps outside their arenas is in the first free segment from here on. */
 const SYSTEM_BASE = 0x7f00_0000_0000;
-const SYSTEM_BYTES = 2 ** 32;
-const SYSTEM_WINDOWS = 4096;
+/** What the processor has as a page: addresses are given out in multiples of it. */
+const PHYS_PAGE_BYTES = 4096;
+/** Buffers grow by at least this much at a time: views must be made again each time. */
+const GROWTH_BYTES = 2 ** 26;
 
-/** A claimed range; its window is opened by the first mapping. */
+/** A claimed range; one of more than a segment has a window, opened by the first mapping. */
 interface Reservation {
   readonly base: Pointer;
   readonly bytes: number;
   window: MemoryWindow | null;
 }
-
-/** Buffers grow by at least this much at a time: views must be made again each time. */
-const GROWTH_BYTES = 2 ** 26;
 
 /**
  * The default address space, on growable shared buffers. See the head of the module for its layout.
@@ -117,12 +124,17 @@ const GROWTH_BYTES = 2 ** 26;
  */
 export class SharedAddressSpace implements AddressSpace {
   readonly #reservations: Reservation[] = [];
-  readonly #takenHere = new RangeSet();
-  readonly #freed = new Map<number, Pointer[]>();
+  readonly #segments = new Map<Pointer, MemoryWindow>();
+  /** What is not to be had here: what was so from the beginning, and what is given out. */
+  readonly #taken = new RangeSet();
+  readonly #mapped = new RangeSet();
+  /** Parts of segments that were given back: they are cleared before they are used again. */
+  readonly #usedBefore = new RangeSet();
   readonly #limitBytes: number;
   #mappedBytes = 0;
-  #system: MemoryWindow | null = null;
+  #system: Pointer = 0;
   #systemUsedBytes = 0;
+  readonly #systemFreed = new Map<number, Pointer[]>();
 
   /**
    * Makes an address space. `taken` lists further ranges, as [address, bytes], that are not to be had;
@@ -131,66 +143,80 @@ export class SharedAddressSpace implements AddressSpace {
   constructor(
     options: { taken?: readonly (readonly [Pointer, number])[]; limitBytes?: number } = {},
   ) {
-    for (const [base, bytes] of options.taken ?? []) this.#takenHere.add(base, bytes);
+    for (const [base, bytes] of options.taken ?? []) this.#taken.add(base, bytes);
     this.#limitBytes = options.limitBytes ?? Infinity;
   }
 
-  /** Claims `bytes` addresses at `hint`; returns `hint`, or 0 if any of them is taken. */
-  reserve(hint: Pointer, bytes: number): Pointer {
-    if (!takenByProcess.isFree(hint, bytes) || !this.#takenHere.isFree(hint, bytes)) return 0;
-    takenByProcess.add(hint, bytes);
-    this.#reservations.push({ base: hint, bytes, window: null });
-    return hint;
+  /**
+   * Claims `bytes` addresses at `hint`, or, of at most 4 GiB, elsewhere: below 4 GiB as high as possible, else at
+   * the same place in a later segment. Returns 0 if that is not possible.
+   */
+  reserve(hint: Pointer, bytes: number, end: Pointer = LONG_END): Pointer {
+    const base = this.#isFree(hint, bytes, end) ? hint : this.#elsewhere(hint, bytes, end);
+    if (base === 0) return 0;
+    this.#taken.add(base, bytes);
+    if (end > SEGMENT_BYTES) takenByProcess.add(base, bytes);
+    this.#reservations.push({ base, bytes, window: null });
+    return base;
   }
 
-  /** Grows the reservation's buffer so that it covers [address, address + bytes). */
+  /** Puts zeroed memory behind [address, address + bytes), which must be reserved. */
   map(address: Pointer, bytes: number): boolean {
-    if (this.#mappedBytes + bytes > this.#limitBytes) return false;
-    const window = this.#open(address);
-    if (window === null || !growTo(window, address + bytes - window.base)) return false;
-    this.#mappedBytes += bytes;
+    if (!this.#taken.has(address, bytes) || this.#isAboveLimit(address, bytes)) return false;
+    const reservation = this.#reservationOf(address);
+    if (reservation !== undefined && reservation.bytes > SEGMENT_BYTES) {
+      const window = openWindow(reservation, address);
+      if (window === null || !growTo(window, address + bytes - window.base)) return false;
+    } else {
+      if (!this.#openSegment(address)) return false;
+      this.#clear(address, bytes);
+    }
+    this.#setMapped(address, bytes);
     return true;
   }
 
-  /** Returns the address of `bytes` of zeroed system memory; 0 if the window is full. */
-  alloc(bytes: number): Pointer {
-    if (this.#mappedBytes + bytes > this.#limitBytes) return 0;
-    const system = this.#system ??= this.#reserveSystem();
-    if (system === null) return 0;
+  /** Returns the address of `bytes` of zeroed memory below `end`; 0 if there is no room. */
+  alloc(bytes: number, end: Pointer = LONG_END): Pointer {
     const rounded = roundToPages(bytes);
-    const again = this.#freed.get(rounded)?.pop();
-    if (again === undefined && this.#systemUsedBytes + rounded > system.bytes) return 0;
-    this.#mappedBytes += bytes;
-    if (again !== undefined) {
-      new Float64Array(system.buffer, again - system.base, rounded / 8).fill(0);
-      return again;
-    }
-    const address = system.base + this.#systemUsedBytes;
-    this.#systemUsedBytes += rounded;
+    if (this.#isAboveLimit(0, rounded)) return 0;
+    const address = end <= SEGMENT_BYTES
+      ? this.#allocBelow(Math.min(end, SHORT_TOP), rounded)
+      : this.#allocSystem(rounded);
+    if (address === 0) return 0;
+    this.#clear(address, rounded);
+    this.#setMapped(address, rounded);
     return address;
   }
 
   /** Takes back a whole reservation, or memory that `alloc` gave out, which it will give out again. */
   free(address: Pointer, bytes: number): void {
     const at = this.#reservations.findIndex((r) => r.base === address && r.bytes === bytes);
+    const rounded = at >= 0 ? bytes : roundToPages(bytes);
+    this.#mappedBytes -= bytesWithin(this.#mapped, address, rounded);
+    this.#mapped.delete(address, rounded);
+    if (rounded <= SEGMENT_BYTES) this.#usedBefore.add(address, rounded);
     if (at >= 0) {
-      takenByProcess.delete(address, bytes);
       this.#reservations.splice(at, 1);
-      return;
+      takenByProcess.delete(address, bytes);
     }
-    const rounded = roundToPages(bytes);
-    const freed = this.#freed.get(rounded);
-    if (freed === undefined) this.#freed.set(rounded, [address]);
-    else freed.push(address);
-    this.#mappedBytes -= bytes;
+    if (at >= 0 || address < SEGMENT_BYTES) this.#taken.delete(address, rounded);
+    else this.#giveBackSystem(address, rounded);
   }
 
   /** Has no effect: a growable buffer keeps its pages. */
   unused(_address: Pointer, _bytes: number): void {}
 
-  /** The mapped part of the reservation, or the system memory, that holds `address`. */
+  /** The mapped part of a reservation, or the segment, that holds `address`. */
   window(address: Pointer): MemoryWindow {
-    return this.#reservationOf(address)?.window ??
+    const reservation = this.#reservationOf(address);
+    const isLong = reservation !== undefined && reservation.bytes > SEGMENT_BYTES;
+    const isGiven = reservation !== undefined || this.#mapped.has(address, 1);
+    const window = isLong
+      ? reservation.window
+      : isGiven
+      ? this.#segments.get(segmentOf(address))
+      : undefined;
+    return window ??
       badArgument("address", address, "an address that this address space has mapped");
   }
 
@@ -198,39 +224,110 @@ export class SharedAddressSpace implements AddressSpace {
   [Symbol.dispose](): void {
     for (const { base, bytes } of this.#reservations) takenByProcess.delete(base, bytes);
     this.#reservations.length = 0;
-    this.#freed.clear();
-    this.#system = null;
+    this.#segments.clear();
+    this.#systemFreed.clear();
+    this.#system = 0;
   }
 
   #reservationOf(address: Pointer): Reservation | undefined {
     return this.#reservations.find((r) => address >= r.base && address < r.base + r.bytes);
   }
 
-  #open(address: Pointer): MemoryWindow | null {
-    const reservation = this.#reservationOf(address);
-    if (reservation === undefined) return null;
-    if (reservation.window === null) {
-      const bytes = reservation.base + reservation.bytes - address;
-      const buffer = growableBuffer(bytes);
-      if (buffer !== null) reservation.window = { base: address, bytes, buffer };
-    }
-    return reservation.window;
+  #isFree(base: Pointer, bytes: number, end: Pointer): boolean {
+    const isInOneSegment = segmentOf(base) === segmentOf(base + bytes - 1);
+    return base > 0 && base + bytes <= end && (isInOneSegment || bytes > SEGMENT_BYTES) &&
+      this.#taken.isFree(base, bytes) &&
+      (end <= SEGMENT_BYTES || takenByProcess.isFree(base, bytes));
   }
 
-  #reserveSystem(): MemoryWindow | null {
-    for (let i = 0; i < SYSTEM_WINDOWS; i++) {
-      const base = this.reserve(SYSTEM_BASE + i * SYSTEM_BYTES, SYSTEM_BYTES);
-      if (base === 0) continue;
-      const window = this.#open(base);
-      // One growth to the full length: views over it then never need to be made again.
-      return window !== null && grow(window.buffer, SYSTEM_BYTES) ? window : null;
+  #elsewhere(hint: Pointer, bytes: number, end: Pointer): Pointer {
+    if (bytes > SEGMENT_BYTES) return 0;
+    if (end <= SEGMENT_BYTES) return this.#highestBelow(Math.min(end, SHORT_TOP), bytes);
+    for (let base = hint + SEGMENT_BYTES; base + bytes <= end; base += SEGMENT_BYTES) {
+      if (this.#isFree(base, bytes, end)) return base;
     }
-    return null;
+    return 0;
   }
+
+  #highestBelow(top: Pointer, bytes: number): Pointer {
+    return this.#taken.highestFree(SHORT_BOTTOM, top, bytes, PHYS_PAGE_BYTES);
+  }
+
+  #allocBelow(top: Pointer, bytes: number): Pointer {
+    const address = this.#highestBelow(top, bytes);
+    if (address === 0 || !this.#openSegment(address)) return 0;
+    this.#taken.add(address, bytes);
+    return address;
+  }
+
+  /** From this heap's segment of system memory, in order, if nothing of that size was given back. */
+  #allocSystem(bytes: number): Pointer {
+    if (this.#system === 0) {
+      this.#system = this.reserve(SYSTEM_BASE, SEGMENT_BYTES);
+      if (this.#system === 0 || !this.#openSegment(this.#system)) return 0;
+    }
+    const again = this.#systemFreed.get(bytes)?.pop();
+    if (again !== undefined) return again;
+    if (this.#systemUsedBytes + bytes > SEGMENT_BYTES) return 0;
+    this.#systemUsedBytes += bytes;
+    return this.#system + this.#systemUsedBytes - bytes;
+  }
+
+  #giveBackSystem(address: Pointer, bytes: number): void {
+    const freed = this.#systemFreed.get(bytes);
+    if (freed === undefined) this.#systemFreed.set(bytes, [address]);
+    else freed.push(address);
+  }
+
+  #isAboveLimit(address: Pointer, bytes: number): boolean {
+    const more = bytes - bytesWithin(this.#mapped, address, bytes);
+    return this.#mappedBytes + more > this.#limitBytes;
+  }
+
+  #setMapped(address: Pointer, bytes: number): void {
+    this.#mappedBytes += bytes - bytesWithin(this.#mapped, address, bytes);
+    this.#mapped.add(address, bytes);
+  }
+
+  #clear(address: Pointer, bytes: number): void {
+    const { base, buffer } = this.#segments.get(segmentOf(address))!;
+    for (const part of this.#usedBefore.within(address, bytes)) {
+      new Uint8Array(buffer, part.base - base, part.bytes).fill(0);
+    }
+  }
+
+  /** Makes the segment that holds `address`; false if the process has no room for it. */
+  #openSegment(address: Pointer): boolean {
+    const base = segmentOf(address);
+    if (this.#segments.has(base)) return true;
+    const buffer = growableBuffer(SEGMENT_BYTES);
+    // One growth to the full length: views over it then never need to be made again.
+    if (buffer === null || !grow(buffer, SEGMENT_BYTES)) return false;
+    this.#segments.set(base, { base, bytes: SEGMENT_BYTES, buffer });
+    return true;
+  }
+}
+
+function segmentOf(address: Pointer): Pointer {
+  return Math.floor(address / SEGMENT_BYTES) * SEGMENT_BYTES;
 }
 
 function roundToPages(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+function bytesWithin(set: RangeSet, address: Pointer, bytes: number): number {
+  return set.within(address, bytes).reduce((sum, part) => sum + part.bytes, 0);
+}
+
+/** The window of a reservation, which begins at `address` if there is none yet; null if there can be none. */
+function openWindow(reservation: Reservation, address: Pointer): MemoryWindow | null {
+  if (reservation.window === null) {
+    const bytes = reservation.base + reservation.bytes - address;
+    const buffer = growableBuffer(bytes);
+    if (buffer !== null) reservation.window = { base: address, bytes, buffer };
+  }
+  return reservation.window;
 }
 
 /** Grows a window's buffer to `bytes` or somewhat more; false if that cannot be had. */

@@ -67,8 +67,8 @@ const {
 const { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
 const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, START } = spanRecord;
 
-/** A block of a class up to this one, of 16 bytes, holds nothing but the free list's link and mark. */
-const LAST_LINK_CLASS = 2;
+/** A free block of up to so many words holds nothing but the free list's link and mark. */
+const LINK_WORDS = 2;
 
 /** From so many blocks on a run is cleared at once, if its span is of one page. */
 const MIN_CLEARED_BLOCKS = 32;
@@ -319,7 +319,7 @@ export class Cache implements LocalCounts {
     const from = first * size;
     const to = end * size;
     const page = this.#spans.ints[span + START] * PAGE_BYTES;
-    if (cls <= LAST_LINK_CLASS) {
+    if (size <= LINK_WORDS << this.#arena.wordShift) {
       this.#arena.clear(page + from, to - from);
       return CLEAN;
     }

@@ -388,8 +388,9 @@ export class PageHeap {
   /** The message for a request of `pages` pages that could not be served. */
   outOfMemory(pages: number): string {
     const bytes = Math.ceil(pages / this.growthRoundPages) * this.growthRoundPages * PAGE_BYTES;
-    return `runtime: out of memory: cannot allocate ${bytes}-byte block ` +
-      `(${this.#stats[HEAP_SYS]} in use)`;
+    const { refusal } = this.#arena;
+    return `${refusal === "" ? "" : `${refusal}: `}runtime: out of memory: cannot allocate ` +
+      `${bytes}-byte block (${this.#stats[HEAP_SYS]} in use)`;
   }
 
   /** Makes a span that is in no list free, joins it with its neighbours and puts it in its list. */

@@ -9,6 +9,7 @@ import { FixAlloc } from "../arena/fix_alloc.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
 import * as statistics from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
+import { goRecordBytes } from "../platform/go_records.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
 import * as spanRecord from "./span_record.ts";
@@ -31,9 +32,6 @@ const {
   UNUSED_SINCE,
 } = spanRecord;
 
-/** What Go's own record takes, which is what statistics count. */
-const GO_RECORD_BYTES = 104;
-
 /** All span records of one heap. See span_record.ts. */
 export class SpanTable {
   /** The records, and the list heads before them. */
@@ -51,7 +49,7 @@ export class SpanTable {
   constructor(platform: Platform, persistent: PersistentMemory) {
     const maxSpans = Math.ceil(platform.maxMemBytes / PAGE_BYTES);
     this.#records = new GrowingInts((LIST_HEADS + maxSpans) << RECORD_SHIFT);
-    this.#fix = new FixAlloc(GO_RECORD_BYTES, persistent, MSPAN_SYS);
+    this.#fix = new FixAlloc(goRecordBytes(platform).span, persistent, MSPAN_SYS);
     this.#cover(1024);
     for (let head = 0; head < LIST_HEADS; head++) {
       const list = head << RECORD_SHIFT;
