@@ -7,24 +7,28 @@ const PROGRAMS = { gc: 250, gccgo: 120 };
 /** What a policy may take on a slow machine before it is cut short; a failure is shrunk within it, too. */
 const LIMIT_MS = 9000;
 
-for (
-  const { compiler, collect } of [
-    { compiler: "gc", collect: "safepoint" },
-    { compiler: "gc", collect: "malloc" },
-    { compiler: "gccgo", collect: "safepoint" },
-    { compiler: "gccgo", collect: "malloc" },
-  ] as const
-) {
-  const rules = compiler === "gc" ? "" : `by ${compiler}'s rules, `;
+const SETTINGS = [
+  { compiler: "gc", platform: "linux/amd64", collect: "safepoint", share: 1 },
+  { compiler: "gc", platform: "linux/amd64", collect: "malloc", share: 1 },
+  { compiler: "gc", platform: "linux/386", collect: "safepoint", share: 0.2 },
+  { compiler: "gc", platform: "nacl/amd64p32", collect: "malloc", share: 0.2 },
+  { compiler: "gccgo", platform: "linux/amd64", collect: "safepoint", share: 1 },
+  { compiler: "gccgo", platform: "linux/amd64", collect: "malloc", share: 1 },
+  { compiler: "gccgo", platform: "linux/386", collect: "malloc", share: 0.5 },
+] as const;
+
+for (const { compiler, platform, collect, share } of SETTINGS) {
+  const where = platform === "linux/amd64" ? "" : `on ${platform}, `;
+  const rules = where + (compiler === "gc" ? "" : `by ${compiler}'s rules, `);
   Deno.test(`${rules}with collect "${collect}", random programs keep what they can reach and lose the rest`, async () => {
     const runs = async (steps: Step[]) => {
       await makeRoom();
-      using run = new ModelRun(collect, compiler);
+      using run = new ModelRun(collect, compiler, platform);
       for (const step of steps) run.step(step);
       run.finish();
     };
     await fc.assert(fc.asyncProperty(programFor(compiler), runs), {
-      numRuns: PROGRAMS[compiler],
+      numRuns: PROGRAMS[compiler] * share,
       seed: 20141211,
       interruptAfterTimeLimit: LIMIT_MS,
     });

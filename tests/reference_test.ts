@@ -73,7 +73,7 @@ for (const compiler of ["gc", "gccgo"] as const) {
         await new Promise((resolve) => setTimeout(resolve));
         collectV8Garbage();
       }
-      runScript(writeScript(program, compiler), compiler);
+      runScript(writeScript(program, compiler), { compiler });
     };
     await fc.assert(fc.asyncProperty(programs(MAX_STEPS), runs), {
       numRuns: PROGRAMS[compiler],

@@ -22,16 +22,16 @@ export class RefusingAddressSpace implements AddressSpace {
   onRequest: () => void = () => {};
   readonly #space = new SharedAddressSpace();
 
-  reserve(hint: Pointer, bytes: number): Pointer {
-    return this.#isRefused("reserve") ? 0 : this.#space.reserve(hint, bytes);
+  reserve(hint: Pointer, bytes: number, end?: Pointer): Pointer {
+    return this.#isRefused("reserve") ? 0 : this.#space.reserve(hint, bytes, end);
   }
 
   map(address: Pointer, bytes: number): boolean {
     return !this.#isRefused("map") && this.#space.map(address, bytes);
   }
 
-  alloc(bytes: number): Pointer {
-    return this.#isRefused("alloc") ? 0 : this.#space.alloc(bytes);
+  alloc(bytes: number, end?: Pointer): Pointer {
+    return this.#isRefused("alloc") ? 0 : this.#space.alloc(bytes, end);
   }
 
   free(address: Pointer, bytes: number): void {

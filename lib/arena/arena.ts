@@ -169,6 +169,7 @@ export class Arena {
 
   /** Whether `bytes` bytes from the address `p` on are the heap's, holes considered. */
   holds(p: Pointer, bytes: number): boolean {
+    if (!this.hasHoles) return p >= this.start && p + bytes <= this.used;
     const first = Math.floor((p - this.start) / PAGE_BYTES);
     const end = Math.ceil((p + bytes - this.start) / PAGE_BYTES);
     if (first < 0 || end > this.usedPages) return false;

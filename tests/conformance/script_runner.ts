@@ -16,7 +16,6 @@ import { HEAP_ALLOC, NEXT_GC, NUM_GC } from "../../lib/arena/stats.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { CLASS_TO_SIZE } from "../../lib/spans/size_classes.ts";
 import { FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../../mod.ts";
-import { arenaStartOf } from "../arena.ts";
 import { assertSame } from "./differences.ts";
 import {
   expandRuns,
@@ -28,14 +27,31 @@ import {
 } from "./script.ts";
 import { ObjectTable, OUTSIDE } from "./script_objects.ts";
 
-const FILL = 0x1111_1111_1111_1111n;
-const WORD = 8;
+/** What every byte is filled with: on 4-byte words something else, since 0x11111111 may be an address there. */
+const FILL = 0x11;
+const SHORT_FILL = 0xee;
+const RECORDED_ON = "linux/amd64";
+/** Scripts were written for words of so many bytes. */
+const SCRIPT_WORD = 8;
+
+/** Where and how a script is run. */
+export interface RunOptions {
+  /** The platform; default: that of the recordings. */
+  platform?: string;
+  /** Whose rules hold; default: gc's. */
+  compiler?: "gc" | "gccgo";
+  /** Makes what is compared of a result on a platform; default: the result. */
+  comparable?: (result: Expectation, platform: string) => object;
+  /** Whether the heap is verified after every operation, not only when the script looks at it. */
+  verifyAlways?: boolean;
+}
 
 /** Runs `script`; throws an `AssertionError` that names the first operation that showed something else. */
-export function runScript(script: Script, compiler: "gc" | "gccgo" = "gc"): void {
+export function runScript(script: Script, options: RunOptions = {}): void {
+  const { platform = RECORDED_ON, comparable = (result) => result, verifyAlways = false } = options;
   using heap = new GoHeap({
-    platform: "linux/amd64",
-    compiler,
+    platform,
+    compiler: options.compiler,
     collect: "malloc",
     gcPercent: script.gogc,
     minHeapBytes: 0,
@@ -47,10 +63,16 @@ export function runScript(script: Script, compiler: "gc" | "gccgo" = "gc"): void
     let shown: object | null;
     try {
       shown = run.step(op);
+      if (verifyAlways) run.verify();
     } catch (error) {
       throw new AssertionError(`${what} threw`, { cause: error });
     }
-    assertSame(shown, run.expected(script.expect[i]), what);
+    const recorded = run.expected(script.expect[i]);
+    assertSame(
+      shown === null ? null : comparable(shown as Expectation, platform),
+      recorded === null ? null : comparable(recorded as Expectation, RECORDED_ON),
+      what,
+    );
   });
 }
 
@@ -59,6 +81,8 @@ class ScriptRun {
   readonly #script: Script;
   readonly #counters: Float64Array;
   readonly #roots: Pointer;
+  readonly #wordBytes: number;
+  readonly #arenaStart: Pointer;
   readonly #types: Map<string, { type: GoType | null; flags: number }>;
   readonly #objects: ObjectTable;
   readonly #finalized: number[] = [];
@@ -66,6 +90,8 @@ class ScriptRun {
   constructor(heap: GoHeap, script: Script) {
     this.#heap = heap;
     this.#script = script;
+    this.#wordBytes = heap.platform.pointerBytes;
+    this.#arenaStart = partsOf(heap).arena.start;
     const count = 1 + Math.max(...script.ops.map((op) => op[1]));
     const { types } = heap;
     this.#roots = heap.global(types.array(types.unsafePointer, count));
@@ -121,6 +147,11 @@ class ScriptRun {
     }
   }
 
+  /** Verifies the heap without the baseline. */
+  verify(): void {
+    this.#withoutBaseline(() => this.#heap.verify());
+  }
+
   /** A recorded result in the form of what {@linkcode step} returns: runs written out. */
   expected(recorded: Expectation | null): object | null {
     if (recorded?.freed) return { ...recorded, freed: expandRuns(recorded.freed) };
@@ -135,14 +166,14 @@ class ScriptRun {
     const found = this.#heap.findObject(address);
     const elem = found?.size ?? 0;
     const cls = Math.max(0, CLASS_TO_SIZE.indexOf(elem));
-    const off = found === null ? OUTSIDE : address - arenaStartOf(address);
+    const off = found === null ? OUTSIDE : address - this.#arenaStart;
     this.#objects.add({ id, address, size, off, cls, elem });
     return found === null ? { zerobase: true, numgc } : { off, cls, elem, numgc };
   }
 
   #store(name: string, id: number, rest: number[]): null {
     const { address } = this.#objects.get(id);
-    const slot = address + rest[0] * WORD;
+    const slot = address + this.#slotOffset(id, rest[0]);
     const [at, value] = {
       l: () => [slot, this.#objects.get(rest[1]).address],
       li: () => [slot, this.#objects.get(rest[1]).address + rest[2]],
@@ -186,7 +217,8 @@ class ScriptRun {
 
   #fill(id: number): null {
     const { address, size } = this.#objects.get(id);
-    for (let at = 0; at + WORD <= size; at += WORD) this.#heap.storeBig64(address + at, FILL);
+    const fill = this.#wordBytes === SCRIPT_WORD ? FILL : SHORT_FILL;
+    this.#heap.bytes(address, size - size % this.#wordBytes).fill(fill);
     return null;
   }
 
@@ -194,7 +226,7 @@ class ScriptRun {
     if (name === "gc") this.#heap.GC();
     if (name === "gclazy") this.#heap.gogc(1);
     if (name === "ms") this.#withoutBaseline(() => this.#heap.ReadMemStats());
-    this.#withoutBaseline(() => this.#heap.verify());
+    this.verify();
     const snapshot = this.#heap.snapshot();
     const stats = this.#relative(snapshot.stats);
     if (name === "ms") return { stats };
@@ -223,21 +255,30 @@ class ScriptRun {
     return { type: this.#heap.types.pointer(elem), data: this.#objects.get(id).address };
   }
 
+  /** A slot of an object is a word of the platform; one behind the object's last is as far behind it as in Go. */
+  #slotOffset(id: number, slot: number): number {
+    const slots = Math.floor(this.#objects.get(id).size / SCRIPT_WORD);
+    return slot * (slot < slots ? this.#wordBytes : SCRIPT_WORD);
+  }
+
   #rootOf(id: number): Pointer {
-    return this.#roots + id * WORD;
+    return this.#roots + id * this.#wordBytes;
   }
 
   #words(id: number): bigint[] {
     const { address, size } = this.#objects.get(id);
+    const load = this.#wordBytes === 8
+      ? (p: Pointer) => BigInt.asUintN(64, this.#heap.loadBig64(p))
+      : (p: Pointer) => BigInt(this.#heap.loadUint32(p));
     return Array.from(
-      { length: Math.floor(size / WORD) },
-      (_, i) => BigInt.asUintN(64, this.#heap.loadBig64(address + i * WORD)),
+      { length: Math.floor(size / this.#wordBytes) },
+      (_, i) => load(address + i * this.#wordBytes),
     );
   }
 
   #shownWord(id: number, slot: number): string {
     const word = this.#words(id)[slot];
-    const off = Number(word) - arenaStartOf(this.#objects.get(id).address);
+    const off = Number(word) - this.#arenaStart;
     const inZone = off >= 0 && off < this.#heap.snapshot().arena_used;
     return inZone ? `zone+${off}` : `0x${word.toString(16)}`;
   }

@@ -1,12 +1,19 @@
 import { readJson } from "../data.ts";
+import { onAnyWords } from "./any_words.ts";
 import type { Script } from "./script.ts";
 import { runScript } from "./script_runner.ts";
 
 const SCRIPTS = new URL("../data/alloc/", import.meta.url);
+const SHORT_WORDS = ["linux/386", "nacl/amd64p32"];
 
 for (const { name } of [...Deno.readDirSync(SCRIPTS)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   const script = await readJson(`alloc/${name.replace(/\.gz$/, "")}`) as Script;
   Deno.test(`as in Go (${script.name}): ${script.description}`, () => runScript(script));
+  for (const platform of SHORT_WORDS) {
+    Deno.test(`as in Go, on 4-byte words of ${platform} (${script.name})`, () => {
+      runScript(script, { platform, comparable: onAnyWords });
+    });
+  }
 }
 
 const ARENA_CHUNK = 2 ** 20;
@@ -83,3 +90,9 @@ const handedOutAgain: Script = {
 };
 
 Deno.test(`${handedOutAgain.name}: ${handedOutAgain.description}`, () => runScript(handedOutAgain));
+
+for (const platform of SHORT_WORDS) {
+  Deno.test(`on 4-byte words of ${platform}, ${handedOutAgain.description}`, () => {
+    runScript(handedOutAgain, { platform, comparable: onAnyWords });
+  });
+}

@@ -16,8 +16,6 @@
 
 import type { Pointer } from "../../mod.ts";
 
-const WORD = 8;
-
 /** A part of a block that was asked for and filled with one byte value. */
 export interface Filled {
   readonly address: Pointer;
@@ -59,15 +57,20 @@ export interface ModelBlock {
  * at a time; the word behind an odd number of words is dead, and so is everything behind the request.
  * Blocks of one or two words take the mask as it is.
  */
-export function pointerWords(mask: readonly boolean[], size: number, slotBytes: number): boolean[] {
+export function pointerWords(
+  mask: readonly boolean[],
+  size: number,
+  slotBytes: number,
+  wordBytes: number,
+): boolean[] {
   if (mask.length === 0) return [];
-  if (slotBytes <= 2 * WORD) {
+  if (slotBytes <= 2 * wordBytes) {
     return Array.from(
-      { length: slotBytes / WORD },
-      (_, i) => slotBytes === WORD || mask[i % mask.length],
+      { length: slotBytes / wordBytes },
+      (_, i) => slotBytes === wordBytes || mask[i % mask.length],
     );
   }
-  return Array.from({ length: size / WORD }, (_, i) => mask[i % mask.length]);
+  return Array.from({ length: size / wordBytes }, (_, i) => mask[i % mask.length]);
 }
 
 /** The blocks that should be there, and the finalizers that are due. */

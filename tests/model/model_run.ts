@@ -31,7 +31,6 @@ import {
 } from "./model.ts";
 import { type ObjectKind, type Offset, ROOTS, type Step } from "./program.ts";
 
-const WORD = 8;
 const FILL = 0xa5;
 /** Words at the start of an unfilled block that are compared one by one. */
 const COMPARED_WORDS = 64;
@@ -44,6 +43,8 @@ export class ModelRun {
   readonly #tables = new Set<Pointer>();
   readonly #model = new HeapModel();
   readonly #types: Record<ObjectKind, { type: GoType | null; mask: boolean[] }>;
+  readonly #wordBytes: number;
+  readonly #arenaStart: Pointer;
   readonly #counters: Float64Array;
   readonly #table: Pointer;
   readonly #hidden: Pointer;
@@ -54,16 +55,18 @@ export class ModelRun {
   #numGC = 0;
 
   /** Starts a program on a heap of its own. */
-  constructor(collect: GoHeapOptions["collect"], compiler: "gc" | "gccgo") {
+  constructor(collect: GoHeapOptions["collect"], compiler: "gc" | "gccgo", platform: string) {
     this.#isGccgo = compiler === "gccgo";
     const heap = this.#heap = new GoHeap({
-      platform: "linux/amd64",
+      platform,
       compiler,
       collect,
       minHeapBytes: 0,
       // Pointers just past an object may lead into a free span.
       debug: "invalidptr=0",
     });
+    this.#wordBytes = heap.platform.pointerBytes;
+    this.#arenaStart = partsOf(heap).arena.start;
     this.#counters = partsOf(heap).stats;
     const { types } = heap;
     const [p, s] = [types.unsafePointer, types.uintptr];
@@ -166,9 +169,9 @@ export class ModelRun {
       case "unlink":
         return this.#store(block, step.slot, 0);
       case "load": {
-        const word = modulo(step.slot, Math.max(1, Math.floor(block.usable / WORD)));
+        const word = modulo(step.slot, Math.max(1, Math.floor(block.usable / this.#wordBytes)));
         if (!block.pointers[word]) return;
-        const value = this.#heap.loadPointer(block.base + word * WORD);
+        const value = this.#heap.loadPointer(block.base + word * this.#wordBytes);
         assertEquals(
           value,
           block.words.get(word) ?? 0,
@@ -255,9 +258,9 @@ export class ModelRun {
   }
 
   #pointerWords(kind: ObjectKind, mask: boolean[], size: number, bytes: number): boolean[] {
-    if (!this.#isGccgo) return pointerWords(mask, size, bytes);
+    if (!this.#isGccgo) return pointerWords(mask, size, bytes, this.#wordBytes);
     const followed = kind === "untyped" ? bytes : size;
-    const words = mask.length === 0 ? 0 : Math.floor(followed / WORD);
+    const words = mask.length === 0 ? 0 : Math.floor(followed / this.#wordBytes);
     return Array.from({ length: words }, (_, i) => mask[i % mask.length]);
   }
 
@@ -285,15 +288,15 @@ export class ModelRun {
   }
 
   #store(block: ModelBlock, slot: number, value: Pointer): void {
-    const words = Math.floor(block.usable / WORD);
+    const words = Math.floor(block.usable / this.#wordBytes);
     if (block.filled.length > 0 || words === 0) return;
     const word = modulo(slot, words);
-    this.#heap.storePointer(block.base + word * WORD, value);
+    this.#heap.storePointer(block.base + word * this.#wordBytes, value);
     block.words.set(word, value);
   }
 
   #setRoot(root: number, value: Pointer): void {
-    this.#heap.storePointer(this.#table + root * WORD, value);
+    this.#heap.storePointer(this.#table + root * this.#wordBytes, value);
     this.#roots[root] = value;
   }
 
@@ -375,7 +378,6 @@ export class ModelRun {
 
   /** Addresses of all blocks that are not on a free list, ascending. */
   #allocated(): Pointer[] {
-    const { start } = partsOf(this.#heap).arena;
     return this.#heap.snapshot().spans.flatMap((span) => {
       if (span.state !== "inuse") return [];
       const bytes = span.npages * PAGE_BYTES;
@@ -383,7 +385,7 @@ export class ModelRun {
       const free = new Set(expandRuns(span.freelist ?? []));
       return Array.from({ length: Math.floor(bytes / elem) }, (_, i) => i)
         .filter((i) => !free.has(i))
-        .map((i) => start + span.page * PAGE_BYTES + i * elem);
+        .map((i) => this.#arenaStart + span.page * PAGE_BYTES + i * elem);
     });
   }
 
@@ -392,9 +394,9 @@ export class ModelRun {
       const at = this.#heap.bytes(address, bytes).findIndex((byte) => byte !== value);
       assertEquals(at, -1, `byte ${at} of the live block at ${block.base} has changed`);
     }
-    const words = block.filled.length > 0 ? 0 : Math.floor(block.usable / WORD);
+    const words = block.filled.length > 0 ? 0 : Math.floor(block.usable / this.#wordBytes);
     for (let word = 0; word < Math.min(words, COMPARED_WORDS); word++) {
-      const value = this.#heap.loadPointer(block.base + word * WORD);
+      const value = this.#heap.loadPointer(block.base + word * this.#wordBytes);
       assertEquals(value, block.words.get(word) ?? 0, `word ${word} of ${block.base} has changed`);
     }
   }
