@@ -28,6 +28,21 @@ Deno.test("gccgo tries one base on arm64, gc as many as elsewhere, and darwin's 
   assertEquals(basesOf("darwin/arm64").slice(0, 2), [0x1_3000_0000, 0x101_3000_0000]);
 });
 
+Deno.test("the second gccgo heap on arm64 finds its one base taken, and lives behind the image", () => {
+  const options = { platform: "linux/arm64", compiler: "gccgo" } as const;
+  using first = new GoHeap(options);
+  using second = new GoHeap(options);
+  const [p, q] = [first, second].map((heap) => {
+    const made = heap.newobject(heap.types.pointer(heap.types.int));
+    heap.GC();
+    heap.verify();
+    return made;
+  });
+  assertEquals(p, 0x40_0000_0000 + 2 ** 27 + 2 ** 33);
+  // The image ends at 0x110000; then 2 MiB of spans and 128 MiB of bitmap.
+  assertEquals(q % 2 ** 32, 0x20_0000 + 130 * 2 ** 20);
+});
+
 Deno.test("an arena has 128 GiB, 32 GiB on Windows, and less than 4 GiB on 32-bit", () => {
   for (const name of PLATFORM_NAMES) {
     const { goos, pointerBytes, maxMemBytes, heapBases } = platformNamed(name);
