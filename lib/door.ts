@@ -55,6 +55,11 @@ export class Door {
     this.#cache.clear();
   }
 
+  /** Throws if the public methods may not go in. */
+  requireOpen(): void {
+    if (!this.isOpen) this.refuse();
+  }
+
   /** Throws what is to be said in front of a shut door. */
   refuse(): never {
     if (this.isInHook) {

@@ -1,78 +1,27 @@
 /**
- * GoHeap: the parts of a heap, put together. Each public method is a door to one of them.
- *
- * ```
- *              malloc ──────────────┐              collector ── marker ── roots
- *                │                  │                  │            finalizers
- *   cache ── central lists ── page heap ◀── sweep ─────┘
- *                └──────── arena (memory, bitmap, page tables) ── address space
- * ```
- *
- * Where a lower part has to call a higher one (an allocation starts a collection, the page heap wants spans
- * swept), it is given a function here. What a heap was not asked for (traces, hooks, a fence) is not put in.
+ * GoHeap: the public face. Each method is a door to one of the parts, which assembly.ts puts together.
  *
  * @module
  */
 
-import { Arena } from "./arena/arena.ts";
-import { FixAlloc } from "./arena/fix_alloc.ts";
-import { PersistentMemory } from "./arena/persistent.ts";
-import { ProgramImage } from "./arena/program_image.ts";
-import { makeStats, MCACHE_SYS, type SysStat, sysStat } from "./arena/stats.ts";
-import { SystemMemory } from "./arena/system_memory.ts";
+import type { SysStat } from "./arena/stats.ts";
+import { sysStat } from "./arena/stats.ts";
+import { assemble, type Assembly } from "./assembly.ts";
 import { badArgument, requireInteger } from "./errors.ts";
-import { DebugMalloc } from "./debug_malloc.ts";
-import { Door } from "./door.ts";
-import { Fence } from "./fence.ts";
 import { Frame, Ref } from "./frame.ts";
-import { Collector } from "./gc/collector.ts";
-import { FinalizerQueue } from "./gc/finalizer_queue.ts";
-import { CheckMark } from "./gc/check_mark.ts";
 import { type FinalizerCycle, findFinalizerCycles } from "./gc/finalizer_cycles.ts";
 import type { Eface, ObjectPlace } from "./gc/finalizer_rules.ts";
-import { Finalizers } from "./gc/finalizers.ts";
-import { HeapGraph } from "./gc/heap_graph.ts";
-import { Marker } from "./gc/marker.ts";
-import { Pacer } from "./gc/pacer.ts";
-import { RootScan } from "./gc/root_scan.ts";
-import { Roots } from "./gc/roots.ts";
-import { Specials } from "./gc/specials.ts";
-import { Sweep } from "./gc/sweep.ts";
-import { World } from "./gc/world.ts";
-import { WriteBarrier } from "./gc/write_barrier.ts";
-import { centralLists } from "./gccgo/central.ts";
 import { GccgoDoors, openGccgo } from "./gccgo/doors.ts";
-import { finalizerRules } from "./gccgo/finalizer_rules.ts";
-import { makeGccgo } from "./gccgo/gccgo.ts";
-import { AllocationTrace } from "./inspect/allocation_trace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
 import { type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
-import { freedHook, traceCollections, watchOf } from "./inspect/tracing.ts";
 import { verify } from "./inspect/verify.ts";
-import { Lookup } from "./lookup.ts";
-import { Malloc } from "./malloc.ts";
-import { MemoryAccess } from "./memory_access.ts";
-import {
-  type CheckedOptions,
-  checkGCPercent,
-  checkOptions,
-  type GoHeapOptions,
-  monotonicNs,
-} from "./options.ts";
-import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
-import { goRecordBytes } from "./platform/go_records.ts";
+import { checkGCPercent, checkOptions, type GoHeapOptions } from "./options.ts";
 import type { Platform, Pointer } from "./platform/platform.ts";
-import { type Pool, Pools } from "./pool.ts";
-import { Cache } from "./spans/cache.ts";
-import { FreeLists } from "./spans/free_list.ts";
-import { PageHeap } from "./spans/page_heap.ts";
-import { FAST_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
-import { NUM_SIZE_CLASSES, roundupsize } from "./spans/size_classes.ts";
-import { SpanTable } from "./spans/span_table.ts";
+import type { Pool } from "./pool.ts";
+import { roundupsize } from "./spans/size_classes.ts";
 import type { GoType } from "./types/go_type.ts";
-import { TypeTable } from "./types/type_table.ts";
-import { TypedCopy } from "./typed_copy.ts";
+import type { TypeTable } from "./types/type_table.ts";
 
 /** The inside of a heap, for tests and tools of this project; nothing of it is public. */
 export let partsOf: (heap: GoHeap) => HeapParts;
@@ -106,21 +55,10 @@ export class GoHeap extends GccgoDoors {
   /** Makes type descriptors for this heap. */
   readonly types: TypeTable;
 
-  readonly #parts: HeapParts;
-  readonly #options: CheckedOptions;
-  readonly #space: AddressSpace;
-  readonly #system: SystemMemory;
-  readonly #door: Door;
-  readonly #scavenger: Scavenger;
-  readonly #roots: Roots;
-  readonly #collector: Collector;
-  readonly #finalizers: Finalizers;
-  readonly #malloc: Pick<Malloc, "mallocgc" | "newobject" | "newarray" | "rawmem" | "deferType">;
-  readonly #memory: MemoryAccess;
-  readonly #lookup: Lookup;
-  readonly #graph: HeapGraph;
-  readonly #typedCopy: TypedCopy;
-  readonly #pools = new Pools();
+  readonly #parts: Assembly;
+  // These two are on every path that has to be fast.
+  readonly #malloc: Assembly["malloc"];
+  readonly #memory: Assembly["memory"];
   #isDisposed = false;
 
   static {
@@ -131,170 +69,13 @@ export class GoHeap extends GccgoDoors {
   constructor(options: GoHeapOptions = {}) {
     super();
     const checked = checkOptions(options);
-    this.#options = checked;
+    const parts = assemble(checked);
     this.platform = checked.platform;
-    this.#space = checked.addressSpace ??
-      new SharedAddressSpace({ limitBytes: checked.limitBytes });
-    // What is taken goes back if the address space refuses the rest.
-    using undo = new DisposableStack();
-    if (checked.addressSpace === undefined) undo.use(this.#space);
-
-    const stats = makeStats(NUM_SIZE_CLASSES);
-    const arena = new Arena(this.platform, this.#space, stats, checked.limitBytes);
-    const system = new SystemMemory(this.platform, this.#space);
-    undo.defer(() => (system.release(), arena.release()));
-    const image = new ProgramImage(system);
-    const persistent = new PersistentMemory(system, stats);
-    new FixAlloc(goRecordBytes(this.platform).cache, persistent, MCACHE_SYS).alloc();
-    this.types = new TypeTable(
-      this.platform,
-      (bytes) => image.typeAddress(bytes),
-      checked.debug.get("maxgcmask"),
-    );
-
-    const spans = new SpanTable(this.platform, persistent);
-    const freeLists = new FreeLists(arena, spans);
-    const pageHeap = new PageHeap(arena, spans, freeLists, stats);
-    const central = centralLists(checked.compiler, spans, freeLists, pageHeap);
-    const cache = new Cache(arena, spans, freeLists, central);
-    pageHeap.local = cache;
-    const door = new Door(cache);
-    spans.onCorrupted = (message) => {
-      door.shut(`was found to be corrupted: ${message}`);
-      this.#collector.stop();
-    };
-    const clock = checked.clock === monotonicNs
-      ? monotonicNs
-      : door.guard("clock", checked.clock, 0);
-    const isOn = (setting: string) => (checked.debug.get(setting) ?? 0) > 0;
-    const isFenced = isOn("efence");
-    pageHeap.isFenced = isFenced;
-    const scavenger = new Scavenger(pageHeap, clock, isOn("scavenge") ? FAST_TIMES : GO_TIMES);
-    pageHeap.time = scavenger;
-
-    const { gcPercent, minHeapBytes } = checked;
-    const pacer = new Pacer({ gcPercent, minHeapBytes, stats, cache, clock });
-    const specials = new Specials(this.platform, spans, persistent);
-    const sweep = new Sweep({
-      arena,
-      spans,
-      freeLists,
-      central,
-      pageHeap,
-      cache,
-      specials,
-      pacer,
-      stats,
-    });
-    pageHeap.sweeper = sweep;
-
-    const queue = new FinalizerQueue(image.memory, persistent, this.platform, checked.compiler);
-    const roots = new Roots(image, this.platform.pointerBytes);
-    const marker = new Marker(arena, spans, stats, checked);
-    const barrier = new WriteBarrier(arena.memory, cache, marker);
-    roots.barrier = barrier;
-    const world = new World([pageHeap.lock, persistent.lock]);
-    const rootParts = { arena, spans, image, cache, roots, specials, queue, marker };
-    const graph = this.#graph = new HeapGraph(rootParts);
-    const checkMark = new CheckMark(arena, spans, graph, marker);
-    this.#lookup = new Lookup(arena, spans, cache, stats, pacer, this.platform.pointerBytes);
-    const typeOwner = this.types;
-    const findObject = (p: Pointer) => this.#lookup.findObject(p);
-    const rules = finalizerRules(checked.compiler, { arena, image, typeOwner, findObject });
-    const finalizers = new Finalizers({
-      arena,
-      spans,
-      specials,
-      queue,
-      sweep,
-      barrier,
-      typeOwner,
-      rules,
-    });
-    const rootScan = new RootScan(rootParts);
-    const isStressed = isOn("gcstress");
-    const collector = this.#collector = new Collector({
-      world,
-      pageHeap,
-      cache,
-      roots,
-      rootScan,
-      queue,
-      finalizers,
-      marker,
-      barrier,
-      checkMark,
-      sweep,
-      pacer,
-      stats,
-      clock,
-      policy: checked.collect,
-      // gccgo's objects that are never freed, and its tables of types, are marked with the world stopped.
-      maySlice: checked.compiler === "gc",
-      markBudgetMicros: checked.markBudgetMicros,
-      passes: (checked.debug.get("gctrace") ?? 0) > 1 ? 2 : 1,
-      stress: isStressed,
-    });
-    collector.cycle.pools.push(() => this.#pools.clear());
-    const trace = door.guard("trace", checked.trace, undefined);
-    const allocationTrace = isOn("allocfreetrace") ? new AllocationTrace(trace) : null;
-    sweep.hooks = {
-      queueFinalizer: (data, p) => finalizers.queue(data, p),
-      freed: freedHook(arena, allocationTrace, isStressed),
-    };
-    if (allocationTrace !== null) {
-      collector.cycle.onCollecting = () => allocationTrace.collecting();
-    }
-    const mallocParts = {
-      arena,
-      spans,
-      freeLists,
-      pageHeap,
-      cache,
-      pacer,
-      typeOwner,
-      zeroBase: image.zeroBase,
-    };
-    const watch = watchOf(door, checked.race, finalizers, allocationTrace);
-    const malloc = watch !== null || isFenced
-      ? new DebugMalloc(mallocParts, watch, isFenced)
-      : new Malloc(mallocParts);
-    malloc.hooks = {
-      collectionDue: (p) => this.#collector.collectionDue(p),
-      bornBlack: (p, isDirty) => barrier.bornBlack(p, isDirty),
-      requireOpen: () => this.#requireOpen(),
-      adviseOutOfMemory: () => this.#adviseOutOfMemory(),
-    };
-    this.#system = system;
-    this.#door = door;
-    this.#scavenger = scavenger;
-    this.#roots = roots;
-    this.#finalizers = finalizers;
-    const fence = isFenced ? new Fence(arena, spans) : null;
-    this.#memory = new MemoryAccess(arena, image, barrier, fence);
-    this.#typedCopy = new TypedCopy(arena, image, barrier, fence);
-    const gcParts = { collector, rootScan, sweep, finalizers, specials, marker };
-    const gccgo = makeGccgo(checked, { ...mallocParts, ...gcParts, malloc, types: this.types });
-    this.#malloc = gccgo?.malloc ?? malloc;
-    openGccgo(this, () => (this.#requireOpen(), gccgo));
-    this.#parts = {
-      arena,
-      spans,
-      freeLists,
-      cache,
-      specials,
-      pacer,
-      world,
-      barrier,
-      marker,
-      checkMark,
-      collector,
-      persistent,
-      stats,
-      gccgo,
-    };
-    if (isOn("gctrace")) traceCollections(this.#parts, collector, finalizers, scavenger, trace);
-    undo.move();
+    this.types = parts.types;
+    this.#parts = parts;
+    this.#malloc = parts.malloc;
+    this.#memory = parts.memory;
+    openGccgo(this, () => (this.#requireOpen(), parts.gccgo));
   }
 
   /**
@@ -386,7 +167,7 @@ export class GoHeap extends GccgoDoors {
    */
   findObject(p: Pointer): ObjectPlace | null {
     this.#requireOpen();
-    return this.#lookup.findObject(requireInteger("p", p, 0));
+    return this.#parts.lookup.findObject(requireInteger("p", p, 0));
   }
 
   /** The same by its name in seed A, mlookup. */
@@ -404,10 +185,10 @@ export class GoHeap extends GccgoDoors {
    * GOGC is off, and in a function that the heap itself has called in the middle of its work.
    */
   gogc(force: 0 | 1 | 2): void {
-    if (this.#door.isInHook) return;
+    if (this.#parts.door.isInHook) return;
     this.#requireOpen();
     requireInteger("force", force, 0, 2);
-    this.#collector.gogc(force);
+    this.#parts.collector.gogc(force);
   }
 
   /** Sets GOGC (negative: no automatic collection), collects, and returns the setting before. */
@@ -427,14 +208,14 @@ export class GoHeap extends GccgoDoors {
   FreeOSMemory(): void {
     this.#requireOpen();
     this.GC();
-    this.#scavenger.force();
+    this.#parts.scavenger.force();
   }
 
   /** Says that all pointers the program still needs are rooted: a collection that is due runs now. */
   safepoint(): void {
-    if (this.#door.isInHook) return;
+    if (this.#parts.door.isInHook) return;
     this.#requireOpen();
-    this.#collector.safepoint();
+    this.#parts.collector.safepoint();
   }
 
   /**
@@ -462,7 +243,7 @@ export class GoHeap extends GccgoDoors {
    */
   SetFinalizer(obj: Eface | null, finalizer: Eface | null): void {
     this.#requireOpen();
-    this.#finalizers.setFinalizer(obj, finalizer);
+    this.#parts.finalizers.setFinalizer(obj, finalizer);
     this.#parts.pacer.look();
   }
 
@@ -472,7 +253,7 @@ export class GoHeap extends GccgoDoors {
    */
   runFinalizers(): number {
     this.#requireOpen();
-    return this.#finalizers.runAll();
+    return this.#parts.finalizers.runAll();
   }
 
   /**
@@ -499,15 +280,18 @@ export class GoHeap extends GccgoDoors {
    */
   findFinalizerCycles(): FinalizerCycle[] {
     this.#requireOpen();
-    this.#collector.finishSweep();
-    return findFinalizerCycles(this.#graph, (data) => this.#finalizers.objectType(data).elem);
+    this.#parts.collector.finishSweep();
+    return findFinalizerCycles(
+      this.#parts.graph,
+      (data) => this.#parts.finalizers.objectType(data).elem,
+    );
   }
 
   /** A pool of objects, emptied by every collection; `make` makes one when it is empty. See {@linkcode Pool}. */
   pool(make: () => Pointer = () => 0): Pool {
     this.#requireOpen();
     if (typeof make !== "function") badArgument("make", make, "a function");
-    return this.#pools.make(make);
+    return this.#parts.pools.make(make);
   }
 
   /**
@@ -517,7 +301,7 @@ export class GoHeap extends GccgoDoors {
   registerPoolCleanup(clear: () => void): void {
     this.#requireOpen();
     if (typeof clear !== "function") badArgument("clear", clear, "a function");
-    this.#collector.cycle.pools.push(clear);
+    this.#parts.collector.cycle.pools.push(clear);
   }
 
   /**
@@ -544,19 +328,19 @@ export class GoHeap extends GccgoDoors {
     if (type?.owner !== this.types) {
       badArgument("type", type?.string ?? type, "a type of this heap's types");
     }
-    return this.#roots.global(type, this.#parts.gccgo?.variableType(type));
+    return this.#parts.roots.global(type, this.#parts.gccgo?.variableType(type));
   }
 
   /** A frame of `slots` pointer slots: see {@linkcode Frame}. */
   frame(slots: number): Frame {
     this.#requireOpen();
-    return new Frame(this.#roots, this.#memory, slots, this.platform.pointerBytes);
+    return new Frame(this.#parts.roots, this.#memory, slots, this.platform.pointerBytes);
   }
 
   /** A reference that keeps the object at `p` alive: see {@linkcode Ref}. */
   ref(p: Pointer): Ref {
     this.#requireOpen();
-    return new Ref(this.#roots, p);
+    return new Ref(this.#parts.roots, p);
   }
 
   /** The pointer stored at `p`. */
@@ -580,7 +364,7 @@ export class GoHeap extends GccgoDoors {
     if (type?.owner !== this.types) {
       badArgument("type", type?.string ?? type, "a type of this heap's types");
     }
-    this.#typedCopy.copy(type, dst, src, n);
+    this.#parts.typedCopy.copy(type, dst, src, n);
   }
 
   /** The unsigned 8-bit integer at `p`. */
@@ -702,22 +486,14 @@ export class GoHeap extends GccgoDoors {
   /** Frees the heap: its addresses at once, its memory when V8 collects the buffers. */
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
-    if (this.#door.isInHook) this.#door.refuse();
+    if (this.#parts.door.isInHook) this.#parts.door.refuse();
     this.#isDisposed = true;
-    this.#collector.stop();
-    this.#door.shut("was disposed of");
-    this.#parts.arena.release();
-    this.#system.release();
-    if (this.#options.addressSpace === undefined) this.#space[Symbol.dispose]();
+    this.#parts.collector.stop();
+    this.#parts.door.shut("was disposed of");
+    this.#parts.release();
   }
 
   #requireOpen(): void {
-    if (!this.#door.isOpen) this.#door.refuse();
-  }
-
-  #adviseOutOfMemory(): string {
-    return this.#collector.isRequested
-      ? " (a collection is due: call safepoint() in a loop that allocates, or await)"
-      : "";
+    this.#parts.door.requireOpen();
   }
 }
