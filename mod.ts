@@ -24,13 +24,45 @@ export { type SysStat } from "./lib/arena/stats.ts";
 export { GoPanic, GoThrow } from "./lib/errors.ts";
 export { Frame, Ref } from "./lib/frame.ts";
 export type { CollectPolicy } from "./lib/gc/collector.ts";
-export type { FinalizerCycle, FinalizerCycleObject } from "./lib/gc/finalizer_cycles.ts";
+export type { FinalizerCycle, FinalizerCycleObject } from "./lib/inspect/finalizer_cycles.ts";
 export type { Eface, ObjectPlace } from "./lib/gc/finalizer_rules.ts";
 export type { RecordedType } from "./lib/gccgo/span_types.ts";
 export { GccgoDoors } from "./lib/gccgo/doors.ts";
 export { TypeInfo } from "./lib/gccgo/type_info.ts";
 export { GoHeap } from "./lib/go_heap.ts";
+export type { GraphRoot } from "./lib/inspect/graph_builder.ts";
+export { HeapDump } from "./lib/inspect/heap_dump.ts";
+export {
+  type DumpAllocSample,
+  type DumpBucket,
+  type DumpDefer,
+  type DumpField,
+  type DumpFinalizer,
+  type DumpFrame,
+  type DumpGoroutine,
+  type DumpItab,
+  type DumpMemStats,
+  type DumpObject,
+  type DumpOtherRoot,
+  type DumpPanic,
+  type DumpParams,
+  type DumpSegment,
+  type DumpThread,
+  type DumpType,
+  HeapDumpError,
+} from "./lib/inspect/heap_dump_format.ts";
 export type { MemStats, SizeClassStats } from "./lib/inspect/mem_stats.ts";
+export {
+  type Dominators,
+  type GraphObject,
+  type GraphPath,
+  type MaskTally,
+  ObjectGraph,
+  type ObjectTally,
+  type PathStep,
+  type RetainingRoot,
+  type TypeTally,
+} from "./lib/inspect/object_graph.ts";
 export type {
   HeapSnapshot,
   Runs,

@@ -42,6 +42,7 @@ import { finalizerRules } from "./gccgo/finalizer_rules.ts";
 import { makeGccgo } from "./gccgo/gccgo.ts";
 import { AllocationTrace } from "./inspect/allocation_trace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
+import { TypeRecords } from "./inspect/type_records.ts";
 import { freedHook, traceCollections, watchOf } from "./inspect/tracing.ts";
 import { Lookup } from "./lookup.ts";
 import { Malloc } from "./malloc.ts";
@@ -70,7 +71,6 @@ export interface Assembly extends HeapParts {
   readonly malloc: Pick<Malloc, "mallocgc" | "newobject" | "newarray" | "rawmem" | "deferType">;
   readonly memory: MemoryAccess;
   readonly lookup: Lookup;
-  readonly graph: HeapGraph;
   readonly typedCopy: TypedCopy;
   readonly pools: Pools;
   /** Gives all memory back. */
@@ -166,7 +166,7 @@ function makeCollector(options: CheckedOptions, memory: MemoryParts, spanParts: 
     passes: (options.debug.get("gctrace") ?? 0) > 1 ? 2 : 1,
     stress: isOn(options, "gcstress"),
   });
-  return { ...parts, graph, lookup, collector };
+  return { ...parts, lookup, collector };
 }
 
 function makeDoors(
@@ -198,7 +198,9 @@ function makeDoors(
   const isFenced = isOn(options, "efence");
   const zeroBase = image.zeroBase;
   const mallocParts = { ...memory, ...spanParts, ...gc, typeOwner: types, zeroBase };
-  const watch = watchOf(door, options.race, finalizers, allocationTrace);
+  const recordsTypes = options.recordTypes && options.compiler === "gc";
+  const typeRecords = recordsTypes ? new TypeRecords(arena) : null;
+  const watch = watchOf(door, options.race, finalizers, [typeRecords, allocationTrace]);
   const malloc = watch !== null || isFenced
     ? new DebugMalloc(mallocParts, watch, isFenced)
     : new Malloc(mallocParts);
@@ -211,11 +213,12 @@ function makeDoors(
   const gccgo = makeGccgo(options, { ...mallocParts, malloc });
   const fence = isFenced ? new Fence(arena, spans) : null;
   if (isOn(options, "gctrace")) {
-    const parts = { ...memory, ...spanParts, ...gc, gccgo };
+    const parts = { ...memory, ...spanParts, ...gc, typeRecords, gccgo };
     traceCollections(parts, collector, finalizers, scavenger, trace);
   }
   return {
     gccgo,
+    typeRecords,
     pools,
     malloc: gccgo?.malloc ?? malloc,
     memory: new MemoryAccess(arena, image, barrier, fence),

@@ -9,11 +9,15 @@ import { sysStat } from "./arena/stats.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { badArgument, requireInteger } from "./errors.ts";
 import { Frame, Ref } from "./frame.ts";
-import { type FinalizerCycle, findFinalizerCycles } from "./gc/finalizer_cycles.ts";
 import type { Eface, ObjectPlace } from "./gc/finalizer_rules.ts";
 import { GccgoDoors, openGccgo } from "./gccgo/doors.ts";
+import { type FinalizerCycle, findFinalizerCycles } from "./inspect/finalizer_cycles.ts";
+import { heapDump } from "./inspect/heap_dump_writer.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
+import { liveGraph } from "./inspect/live_graph.ts";
+import { LiveHeap } from "./inspect/live_heap.ts";
 import { type MemStats, readMemStats } from "./inspect/mem_stats.ts";
+import type { ObjectGraph } from "./inspect/object_graph.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
 import { verify } from "./inspect/verify.ts";
 import { checkGCPercent, checkOptions, type GoHeapOptions } from "./options.ts";
@@ -280,11 +284,7 @@ export class GoHeap extends GccgoDoors {
    */
   findFinalizerCycles(): FinalizerCycle[] {
     this.#requireOpen();
-    this.#parts.collector.finishSweep();
-    return findFinalizerCycles(
-      this.#parts.graph,
-      (data) => this.#parts.finalizers.objectType(data).elem,
-    );
+    return findFinalizerCycles(new LiveHeap(this.#parts));
   }
 
   /** A pool of objects, emptied by every collection; `make` makes one when it is empty. See {@linkcode Pool}. */
@@ -481,6 +481,34 @@ export class GoHeap extends GccgoDoors {
   snapshot(): HeapSnapshot {
     this.#requireOpen();
     return snapshot(this.#parts);
+  }
+
+  /**
+   * A heap dump as Go 1.4's debug.WriteHeapDump writes it, for {@linkcode HeapDump} and other tools. Sweeps what
+   * is left to be swept; garbage that no collection has found yet is dumped too.
+   *
+   * @example The objects of a dump
+   * ```ts
+   * import { GoHeap, HeapDump } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * heap.newobject(heap.types.string);
+   * assertEquals(HeapDump.from(heap.writeHeapDump()).objectCount, 1);
+   * ```
+   */
+  writeHeapDump(): Uint8Array<ArrayBuffer> {
+    this.#requireOpen();
+    return heapDump(new LiveHeap(this.#parts));
+  }
+
+  /**
+   * Who keeps what alive: see {@linkcode ObjectGraph}. It has all that a dump has. Types are known to heaps with
+   * `recordTypes`, of other heaps those of objects with a finalizer.
+   */
+  objectGraph(): ObjectGraph {
+    this.#requireOpen();
+    return liveGraph(new LiveHeap(this.#parts));
   }
 
   /** Frees the heap: its addresses at once, its memory when V8 collects the buffers. */

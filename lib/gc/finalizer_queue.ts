@@ -164,14 +164,15 @@ export class FinalizerQueue {
   }
 
   /**
-   * Every object that waits for its finalizer. Whoever stops in between and goes on later sees all those that are
+   * Every finalizer that waits. Whoever stops in between and goes on later sees all those that are
    * still waiting, but those queued since.
    */
-  *waiting(): Generator<Pointer, void> {
+  *waiting(): Generator<QueuedFinalizer, void> {
     for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
       for (let i = 0; i < this.#get(block, COUNT); i++) {
         const entry = ENTRIES + i * this.#entryUnits;
-        if (this.#get(block, entry + DATA) !== 0) yield this.#get(block, entry + ARGUMENT);
+        const data = this.#get(block, entry + DATA) - 1;
+        if (data >= 0) yield { data, argument: this.#get(block, entry + ARGUMENT) };
       }
     }
   }

@@ -46,6 +46,9 @@ interface FinalizerRecord {
   readonly resultBytes: number;
 }
 
+/** The types that a finalizer was set with. */
+export type FinalizerTypes = Pick<FinalizerRecord, "parameter" | "object">;
+
 /** The finalizers of one heap. See the head of the module. */
 export class Finalizers {
   /** Called before the first of those that were queued together is called. */
@@ -124,9 +127,9 @@ export class Finalizers {
     return this.#isStarted;
   }
 
-  /** The type that finalizer `data` was set with: a pointer to the object's. */
-  objectType(data: number): GoType {
-    return this.#records[data]!.object;
+  /** The types that finalizer `data` was set with: the function's parameter, and a pointer to the object. */
+  typesOf(data: number): FinalizerTypes {
+    return this.#records[data]!;
   }
 
   /** Queues the finalizer `data` for the object at `p`; called by the sweep. */

@@ -128,7 +128,9 @@ export class HeapGraph {
     for (const { address, type } of this.#roots.globals) {
       type.pointers.forEach((word) => visitWord(address, word * pointerBytes));
     }
-    for (const target of this.#queue.waiting()) visit({ base: 0, offset: 0, target });
+    for (const { argument } of this.#queue.waiting()) {
+      visit({ base: 0, offset: 0, target: argument });
+    }
     for (let slot = 0; slot < this.#roots.stackSlots; slot++) {
       visitWord(this.#roots.stackBase, slot * pointerBytes);
     }

@@ -102,7 +102,7 @@ export class RootScan {
   }
 
   *#queued(): Generator<number, void> {
-    for (const argument of this.#queue.waiting()) {
+    for (const { argument } of this.#queue.waiting()) {
       this.#marker.grey(argument);
       yield 1;
     }

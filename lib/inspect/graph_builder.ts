@@ -21,7 +21,7 @@ import { PointerMasks } from "./pointer_masks.ts";
 /** A place outside the heap from which objects are kept alive. */
 export interface GraphRoot {
   /**
-   * What it is: of a heap `"global"`, `"frame"` or `"reference"`; of a dump `"data"`, `"bss"`, `"frame"`,
+   * What it is: of a heap `"global"`, `"frame"` or `"reference"`, under gccgo's rules `"no-gc"` and `"span types"` too; of a dump `"data"`, `"bss"`, `"frame"`,
    * `"goroutine"` or `"other"`; of both `"queued finalizer"`, which keeps an object for the call, and `"finalizer"`,
    * which keeps what its object refers to, and not the object.
    */

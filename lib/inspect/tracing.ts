@@ -35,24 +35,30 @@ export function traceCollections(
   };
 }
 
-/** What sees the allocations of a heap, in the seeds' order; null if nothing does. A race detector sees finalizers too. */
+/**
+ * What sees the allocations of a heap: a race detector first, as in the seeds, then `others` in their order; null
+ * if nothing does. A race detector sees finalizers too.
+ */
 export function watchOf(
   door: Door,
   race: RaceHooks | undefined,
   finalizers: Finalizers,
-  trace: AllocationTrace | null,
+  others: readonly (AllocationWatch | null)[],
 ): AllocationWatch | null {
-  if (race === undefined) return trace;
-  finalizers.onBatch = door.guard("race.racefingo", () => race.racefingo(), undefined);
-  const racemalloc = door.guard(
-    "race.racemalloc",
-    (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
-    undefined,
-  );
+  const watches = others.filter((watch) => watch !== null);
+  if (race !== undefined) {
+    finalizers.onBatch = door.guard("race.racefingo", () => race.racefingo(), undefined);
+    const allocated = door.guard(
+      "race.racemalloc",
+      (p: Pointer, bytes: number) => race.racemalloc(p, bytes),
+      undefined,
+    );
+    watches.unshift({ allocated });
+  }
+  if (watches.length <= 1) return watches[0] ?? null;
   return {
     allocated(p, bytes, type) {
-      racemalloc(p, bytes);
-      trace?.allocated(p, bytes, type);
+      for (const watch of watches) watch.allocated(p, bytes, type);
     },
   };
 }

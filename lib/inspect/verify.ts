@@ -15,6 +15,7 @@
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
  *   specials     sorted, inside their span
  *   span types   see verify_gccgo.ts
+ *   types        where they are recorded, every block in use has one
  * ```
  *
  * @module
@@ -209,6 +210,7 @@ function verifyInUse(parts: HeapParts, span: number): void {
     () => `${spans.limitBytes(span)} in ${where}`,
   );
   if (cls !== 0) verifyBlocks(parts, span, where);
+  if (parts.typeRecords !== null) verifyTypeRecords(parts, span);
   verifyBitmap(parts, span, where);
 
   let before = -1;
@@ -242,6 +244,20 @@ function verifyFenced({ arena, spans }: HeapParts, span: number): void {
       `0x${u8[at].toString(16)} at 0x${(arena.start + at).toString(16)}, in the object of ` +
       `${spans.limitBytes(span)} bytes that was at 0x${arena.pageAddress(start).toString(16)}`,
   );
+}
+
+function verifyTypeRecords(parts: HeapParts, span: number): void {
+  const { arena, spans: { ints }, typeRecords } = parts;
+  const start = arena.pageAddress(ints[span + START]);
+  const free = new Set(ints[span + CLASS] === 0 ? [] : freeBlocks(parts, span));
+  for (let block = 0; block < ints[span + BLOCKS]; block++) {
+    const address = start + block * CLASS_TO_SIZE[ints[span + CLASS]];
+    check(
+      free.has(block) || typeRecords!.number(address) > 0,
+      "every block in use has a recorded type",
+      () => `none at 0x${address.toString(16)}`,
+    );
+  }
 }
 
 function verifyBlocks(parts: HeapParts, span: number, where: string): void {

@@ -57,6 +57,12 @@ export class ItabTable {
     return itab;
   }
 
+  /** All itabs that there are. */
+  all(): Itab[] {
+    return [...this.#itabs.values()].flatMap((itabs) => [...itabs.values()])
+      .filter((itab) => itab !== null);
+  }
+
   #make(inter: GoType, type: GoType): Itab | null {
     if (missingMethod(type, inter) !== null) return null;
     const names = new Set(inter.methods.map(({ name }) => name));

@@ -126,6 +126,7 @@ export class TypeTable {
   static #patternsMade = 0;
   readonly #patterns = new Map<number, number>();
   readonly #itabs: ItabTable;
+  readonly #byAddress = new Map<Pointer, GoType>();
   readonly #pointerLayout: Layout;
   readonly #sliceLayout: Layout;
   readonly #interfaceLayout: Layout;
@@ -387,6 +388,16 @@ export class TypeTable {
     return this.#itabs.getitab(inter, type);
   }
 
+  /** The type whose descriptor has that address, as interfaces in memory refer to it; null if there is none. */
+  typeAt(address: Pointer): GoType | null {
+    return this.#byAddress.get(address) ?? null;
+  }
+
+  /** The itabs that were asked for so far. */
+  get itabs(): readonly Itab[] {
+    return this.#itabs.all();
+  }
+
   #declaredMethods(self: GoType, options: NamedTypeOptions): GoMethod[] {
     const declared = [
       ...this.#methods("methods", options.methods ?? {}, false),
@@ -445,7 +456,9 @@ export class TypeTable {
     const address = this.#allocateAddress(8 * this.#rules.pointerBytes + 8);
     requireInteger("address / 8", address / 8, 1);
     const shape = { ...NO_PARTS, ...parts };
-    return new GoType(this, address, name, this.#patternOf(shape.typeBits), shape);
+    const type = new GoType(this, address, name, this.#patternOf(shape.typeBits), shape);
+    this.#byAddress.set(address, type);
+    return type;
   }
 
   #patternOf(typeBits: number): number {
