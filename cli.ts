@@ -1,7 +1,7 @@
 #!/usr/bin/env -S deno run --allow-read
 /**
  * The `goheap` command: replays allocation traces of programs, compares settings of the collector by them,
- * shows how Go types lie in memory, prints the size classes. What it takes is in lib/cli/command_table.ts.
+ * looks into heap dumps, shows how Go types lie in memory, prints the size classes. What it takes is in lib/cli/command_table.ts.
  *
  * Exit codes: 0 all went well, 1 the input could not be used, 2 the arguments make no sense. Needs no
  * permission but to read the trace.
@@ -21,13 +21,23 @@ import {
   COMMON_OPTIONS,
 } from "./lib/cli/command_table.ts";
 import { completions } from "./lib/cli/completions.ts";
+import { dump } from "./lib/cli/dump.ts";
 import { commandHelp, generalHelp } from "./lib/cli/help.ts";
 import { layout } from "./lib/cli/layout.ts";
-import { bytesIn, countIn, gcPercentIn, listIn, platformIn } from "./lib/cli/option_values.ts";
+import {
+  addressIn,
+  bytesIn,
+  countIn,
+  gcPercentIn,
+  listIn,
+  platformIn,
+} from "./lib/cli/option_values.ts";
 import { replay } from "./lib/cli/replay.ts";
 import { tune } from "./lib/cli/tune.ts";
 import { isTuneWorker } from "./lib/cli/tune_worker.ts";
 
+/** Rows of a table of dump. */
+const DEFAULT_TOP = 10;
 /** More runs at a time than any machine has processors for. */
 const MAX_JOBS = 1024;
 
@@ -100,6 +110,15 @@ const DOORS: Readonly<
       isJson: isSet(flags, "json"),
     }, terminal);
   },
+  dump: (flags, file, terminal) =>
+    dump({
+      dump: file,
+      top: countIn("top", text(flags, "top"), Number.MAX_SAFE_INTEGER) ?? DEFAULT_TOP,
+      hasRetained: isSet(flags, "retained"),
+      path: addressIn("path", text(flags, "path")),
+      type: text(flags, "type"),
+      isJson: isSet(flags, "json"),
+    }, terminal),
   layout: (flags, type, terminal) =>
     layout({ type, platform: platformOf(flags), isJson: isSet(flags, "json") }, terminal),
   classes: (flags, _operand, terminal) =>

@@ -140,6 +140,39 @@ export const COMMANDS = {
       ["tune --platform linux/amd64,windows/amd64 --json trace.txt.gz", "two platforms, as data"],
     ],
   },
+  dump: {
+    summary: "tell what is in a heap dump, and who keeps it alive",
+    operand: { name: "DUMP", offers: "files" },
+    options: [
+      { name: "retained", help: "print the roots and the objects that keep most alive" },
+      {
+        name: "path",
+        value: { name: "ADDRESS", offers: [] },
+        help: "print the shortest path from a root to an object, and what all paths share",
+      },
+      {
+        name: "type",
+        value: { name: "T", offers: [] },
+        help: "print the objects of a type, as Go prints it",
+      },
+      {
+        name: "top",
+        value: { name: "N", offers: ["10", "20", "50"] },
+        help: "print so many rows of a table (10)",
+      },
+      JSON_FLAG,
+    ],
+    notes: [
+      "DUMP is what debug.WriteHeapDump of Go 1.4 writes, or writeHeapDump() of a GoHeap: a file, plain or",
+      "gzip, or - for standard input. Retained bytes are what would go if the object, or the root, did.",
+      "Types are known where the heap recorded them, else of what interfaces and finalizers refer to.",
+    ],
+    examples: [
+      ["dump heap.dump", "statistics, objects by size and pointers, by type, finalizer cycles"],
+      ["dump --retained --top 20 heap.dump", "where the memory is kept"],
+      ["dump --path 0xc208066a00 heap.dump", "why an object is still there"],
+    ],
+  },
   layout: {
     summary: "show how a Go type lies in memory, and what order of fields is best",
     operand: { name: "TYPE", offers: [] },

@@ -57,6 +57,14 @@ export function countIn(
   throw new UsageError(`--${option} must be a whole number from 1 to ${max}, not '${value}'`);
 }
 
+/** An address, hexadecimal with 0x or decimal; undefined if none is given. */
+export function addressIn(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const address = /^(0x[0-9a-f]+|\d+)$/i.test(value) ? Number(value) : NaN;
+  if (Number.isSafeInteger(address)) return address;
+  throw new UsageError(`--${option} must be an address, as in 0xc208000000, not '${value}'`);
+}
+
 /** What stands between the commas of `value`, each read by `read`, and each once. */
 export function listIn<T>(option: string, value: string, read: (item: string) => T): T[] {
   const items = [...new Set(value.split(",").map(read))];
