@@ -16,6 +16,7 @@ const BAD_OPTIONS: Record<string, readonly unknown[]> = {
   minHeapBytes: [NaN, 1.5, -1, 2 ** 53, Infinity, "1", null, {}],
   limitBytes: [NaN, 1.5, 0, -1, 2 ** 53, "1", null, {}],
   memProfileRate: [NaN, 1.5, -1, 2 ** 53, Infinity, "1", null, {}],
+  recordTypes: [null, {}, "true", 1],
   debug: ["gctrace", "gctrace=", "gctrace=x", 8, null, {}],
   clock: [null, {}, "f", 8],
   trace: [null, {}, "f", 8],
