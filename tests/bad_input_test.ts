@@ -36,10 +36,12 @@ const WITHOUT_ARGUMENTS = [
   "KeepAlive",
   "ReadMemStats",
   "deferType",
+  "objectGraph",
   "runFinalizers",
   "safepoint",
   "snapshot",
   "verify",
+  "writeHeapDump",
 ];
 
 const METHODS = [GoHeap, GccgoDoors].flatMap(({ prototype }) =>

@@ -40,6 +40,8 @@ const CALLS: Record<string, (heap: GoHeap, p: Pointer) => unknown> = {
   ReadMemStats: (heap) => heap.ReadMemStats(),
   verify: (heap) => heap.verify(),
   snapshot: (heap) => heap.snapshot(),
+  objectGraph: (heap) => heap.objectGraph(),
+  writeHeapDump: (heap) => heap.writeHeapDump(),
 };
 const COLLECTIONS: Record<string, (heap: GoHeap) => unknown> = {
   GC: (heap) => heap.GC(),

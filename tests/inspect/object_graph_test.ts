@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { GoHeap, HeapDump, type ObjectGraph, type Pointer } from "../../mod.ts";
+import { FlagNoGC, GoHeap, HeapDump, type ObjectGraph, type Pointer } from "../../mod.ts";
+import { heapInSlices, isUnderWay, slice } from "../gc/in_slices.ts";
 import { dumpedProgram } from "./heap_dump_program.ts";
 
 Deno.test("the graph of a heap has its roots, and the shortest path from one of them to each object", () => {
@@ -128,6 +129,59 @@ Deno.test("a finalizer cycle is found in a heap and in its dump", () => {
   }
   // The collector leaves them where they are.
   assertEquals(heap.objectGraph().finalizerCycles().flat().length, 4);
+});
+
+Deno.test("a heap that follows gccgo knows types, and objects that are never freed are roots of their own", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", compiler: "gccgo" });
+  const { types } = heap;
+  const node = types.struct("main.Node", (self) => ({ next: types.pointer(self), n: types.int }));
+  const [kept, next] = [heap.newobject(node), heap.newobject(node)];
+  heap.storePointer(heap.global(types.pointer(node)), kept);
+  heap.storePointer(kept, next);
+  const forever = heap.mallocgc(48, null, FlagNoGC);
+  heap.storePointer(forever, heap.newobject(node));
+  const check = (graph: ObjectGraph, kind: (root: { kind: string; name: string }) => string) => {
+    assertEquals(graph.types().find(({ type }) => type === "main.Node")?.objects, 3);
+    assertEquals(graph.path(next)!.steps.map(({ object }) => object.address), [kept, next]);
+    assertEquals(kind(graph.path(forever)!.root), "no-gc");
+    // Nothing follows it.
+    assertEquals(graph.path(heap.loadPointer(forever)), null);
+    return graph.reachable;
+  };
+  const reachable = check(heap.objectGraph(), ({ kind }) => kind);
+  const dump = heap.writeHeapDump();
+  assertEquals(check(HeapDump.from(dump).objectGraph(), ({ name }) => name), reachable);
+  heap.GC();
+  heap.verify();
+  assertEquals(heap.objectGraph().reachable, reachable);
+  assertEquals(heap.ReadMemStats().HeapAlloc, reachable.bytes);
+});
+
+Deno.test("a heap can be dumped and looked at in the middle of a collection", () => {
+  using heap = heapInSlices();
+  const { types } = heap;
+  const node = types.struct("main.Node", (self) => ({ next: types.pointer(self), n: types.int }));
+  const root = heap.global(types.pointer(node));
+  const objects = 100;
+  const addNodes = () => {
+    for (let i = 0; i < objects; i++) {
+      const p = heap.newobject(node);
+      heap.storePointer(p, heap.loadPointer(root));
+      heap.storePointer(root, p);
+    }
+  };
+  addNodes();
+  let looks = 0;
+  heap.newobject(node);
+  do {
+    slice(heap);
+    assertEquals(heap.objectGraph().reachable.objects, objects);
+    heap.verify();
+    assertEquals(HeapDump.from(heap.writeHeapDump()).objectGraph().reachable.objects, objects);
+    heap.verify();
+    looks++;
+  } while (isUnderWay(heap));
+  assert(looks > 3, `${looks} slices`);
 });
 
 const NODES = 24;
