@@ -168,7 +168,7 @@ export const COMMANDS = {
       "Types are known where the heap recorded them, else of what interfaces and finalizers refer to.",
     ],
     examples: [
-      ["dump heap.dump", "statistics, objects by size and pointers, by type, finalizer cycles"],
+      ["dump heap.dump", "statistics, objects by size and by type"],
       ["dump --retained --top 20 heap.dump", "where the memory is kept"],
       ["dump --path 0xc208066a00 heap.dump", "why an object is still there"],
     ],

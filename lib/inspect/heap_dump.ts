@@ -58,13 +58,13 @@ const GZIP_MAGIC = [0x1f, 0x8b];
  *
  * using heap = new GoHeap({ platform: "linux/amd64" });
  * const root = heap.global(heap.types.unsafePointer);
- * heap.storePointer(root, heap.newobject(heap.types.int64));
+ * heap.storePointer(root, heap.newobject(heap.types.string));
  *
  * const dump = HeapDump.from(heap.writeHeapDump());
  * assertEquals(dump.params.pointerBytes, 8);
  * assertEquals(dump.memStats.HeapObjects, 1);
  * assertEquals(dump.object(0).address, heap.loadPointer(root));
- * assertEquals(dump.objectGraph().reachable, { objects: 1, bytes: 8 });
+ * assertEquals(dump.objectGraph().reachable, { objects: 1, bytes: 16 });
  * ```
  */
 export class HeapDump {

@@ -20,7 +20,6 @@ import { freeBlocks, spansByAddress } from "./snapshot.ts";
 export class LiveHeap {
   readonly parts: HeapParts;
   readonly pointerBytes: 4 | 8;
-  readonly #unfollowed = new Set<Pointer>();
   /** Block numbers that are on a free list, of the span that is being looked at. */
   readonly #isFree = new Uint8Array(PAGE_BYTES);
 
@@ -29,7 +28,6 @@ export class LiveHeap {
     parts.collector.finishSweep();
     this.parts = parts;
     this.pointerBytes = parts.arena.platform.pointerBytes;
-    this.#forEachUnfollowed((p) => this.#unfollowed.add(p));
   }
 
   /** Calls `visit` with each object, ascending by address. */
@@ -70,7 +68,7 @@ export class LiveHeap {
     const { arena, spans } = this.parts;
     const { ints } = spans;
     const isLarge = ints[span + CLASS] === 0;
-    if ((isLarge && ints[span + NO_SCAN] !== 0) || this.#unfollowed.has(address)) return;
+    if (isLarge && ints[span + NO_SCAN] !== 0) return;
     const { bitmap } = arena;
     const base = bitmap.typesOf(ints[span + START]);
     const first = (address - arena.pageAddress(ints[span + START])) / this.pointerBytes;
@@ -115,11 +113,14 @@ export class LiveHeap {
 
   /** Calls `visit` with what is kept alive from elsewhere than variables and frames, and from where that is. */
   forEachOtherRoot(visit: (kind: string, p: Pointer) => void): void {
-    const { roots, gccgo } = this.parts;
+    const { roots, gccgo, arena, spans: { ints } } = this.parts;
     for (let slot = 0; slot < roots.referencesMade; slot++) {
       if (roots.reference(slot) > 0) visit("reference", roots.reference(slot));
     }
-    this.#forEachUnfollowed((p) => visit("no-gc", p));
+    gccgo?.noGC.forEach((start, block) => {
+      const bytes = CLASS_TO_SIZE[ints[arena.pageSpan[start] + CLASS]];
+      visit("no-gc", arena.pageAddress(start) + block * bytes);
+    });
     gccgo?.spanTypes.forEachTable((table) => visit("span types", table));
   }
 
@@ -140,14 +141,5 @@ export class LiveHeap {
   forEachQueued(visit: (object: Pointer, types: FinalizerTypes) => void): void {
     const { queue, finalizers } = this.parts;
     for (const { argument, data } of queue.waiting()) visit(argument, finalizers.typesOf(data));
-  }
-
-  /** Calls `visit` with each object of gccgo's that is never freed, and whose pointers nobody follows. */
-  #forEachUnfollowed(visit: (p: Pointer) => void): void {
-    const { arena, spans: { ints }, gccgo } = this.parts;
-    gccgo?.noGC.forEach((start, block) => {
-      const bytes = CLASS_TO_SIZE[ints[arena.pageSpan[start] + CLASS]];
-      visit(arena.pageAddress(start) + block * bytes);
-    });
   }
 }

@@ -206,3 +206,20 @@ Deno.test("a dump with the high byte first, and pointers of four bytes, is read"
     0x20,
   ]]);
 });
+
+Deno.test("the function of a finalizer, and the context of a goroutine, are kept alive", () => {
+  const object = (address: number) => [1, address, 8, "12345678", 0] as const;
+  const goroutine = [4, 0, 0, 7, 0, 4, 0, 0, 0, 0, 0x30, 0, 0, 0];
+  const finalizers = [7, 0x20, 0x40, 0, 0, 0, 11, 0x50, 0x58, 0, 0, 0];
+  const objects = [0x20, 0x30, 0x40, 0x50, 0x58].flatMap((address) => object(address));
+  const graph = HeapDump.from(dumpOf(...objects, ...goroutine, ...finalizers, ...MEM_STATS, 0))
+    .objectGraph();
+  const roots = [0x30, 0x40, 0x50, 0x58].map((p) => graph.path(p)?.root);
+  assertEquals(roots, [
+    { kind: "goroutine", address: 0, name: "context of goroutine 7" },
+    { kind: "finalizer", address: 0x20, name: "" },
+    { kind: "queued finalizer", address: 0x50, name: "" },
+    { kind: "queued finalizer", address: 0x50, name: "" },
+  ]);
+  assertEquals(graph.reachable.objects, 4);
+});

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type DumpType, type GoHeap, HeapDump, type HeapSnapshot } from "../../mod.ts";
+import { type DumpType, GoHeap, HeapDump, type HeapSnapshot } from "../../mod.ts";
 import { PAGE_BYTES } from "../../lib/platform/platform.ts";
 import { CLASS_TO_SIZE } from "../../lib/spans/size_classes.ts";
 import { expandRuns } from "../conformance/script.ts";
@@ -87,6 +87,26 @@ Deno.test("a dump has interfaces in global variables, their types, itabs and fin
   assertEquals(dump.finalizers.map(({ object }) => object).sort(), [finalized, garbage].sort());
   assertEquals(dump.queuedFinalizers.map(({ object }) => object), [queued]);
   assertEquals(dump.finalizers[0].parameterType, dump.finalizers[0].objectType);
+});
+
+Deno.test("interfaces in arrays and structs of recorded types are fields of their own kinds", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", recordTypes: true });
+  const { types } = heap;
+  const error = types.interface({ Error: types.func([], [types.string]) });
+  const row = types.struct("main.Row", {
+    nothing: types.struct("", {}),
+    id: types.int,
+    any: types.interface({}),
+    errors: types.array(types.struct("main.Two", { n: types.int, error }), 2),
+    name: types.string,
+  });
+  const p = heap.newarray(row, 2);
+  heap.storePointer(p + row.size + 8, types.float32.address);
+  const dump = dumpOf(heap);
+  const kinds = dump.object(0).fields.map(({ kind, offset }) => [kind, offset]);
+  const inRow = [[3, 8], [2, 32], [2, 56], [1, 72]];
+  assertEquals(kinds, [...inRow, ...inRow.map(([kind, offset]) => [kind, offset + row.size])]);
+  assertEquals(dump.types.map(({ name }) => name), ["main.Row", "float32"]);
 });
 
 Deno.test("a dump's frame has the slots of all frames, its other roots are the references", () => {

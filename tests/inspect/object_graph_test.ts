@@ -100,6 +100,35 @@ Deno.test("an object that two roots keep is dominated by neither, and none of th
   assertEquals(heap.objectGraph().largestRoots(2).map((root) => root.retainedBytes), [0, 0]);
 });
 
+Deno.test("a pointer just behind an object does not keep it, and one to its last byte does", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", debug: "invalidptr=0" });
+  const block = heap.types.array(heap.types.unsafePointer, 2);
+  const p = heap.newobject(block);
+  const root = heap.global(heap.types.unsafePointer);
+  const reachable = () => [
+    heap.objectGraph().reachable.objects,
+    HeapDump.from(heap.writeHeapDump()).objectGraph().reachable.objects,
+  ];
+  heap.storePointer(root, p + 16);
+  assertEquals(reachable(), [0, 0]);
+  assertEquals(heap.objectGraph().object(p + 16), null);
+  heap.storePointer(root, p + 15);
+  assertEquals(reachable(), [1, 1]);
+  assertEquals(heap.objectGraph().object(p + 15)?.address, p);
+});
+
+Deno.test("the type that is recorded goes before that of the finalizer", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", recordTypes: true });
+  const { types } = heap;
+  const [a, b] = ["main.A", "main.B"].map((name) => types.struct(name, { p: types.unsafePointer }));
+  const p = heap.newobject(a);
+  const type = types.pointer(b);
+  heap.SetFinalizer({ type, data: p }, { type: types.func([type]), data: () => {} });
+  for (const graph of [heap.objectGraph(), HeapDump.from(heap.writeHeapDump()).objectGraph()]) {
+    assertEquals(graph.object(p)?.type, "main.A");
+  }
+});
+
 Deno.test("a finalizer cycle is found in a heap and in its dump", () => {
   using heap = new GoHeap({ platform: "linux/amd64" });
   const { types } = heap;
