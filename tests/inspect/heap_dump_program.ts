@@ -27,7 +27,7 @@ export interface DumpedProgram extends Disposable {
 export function dumpedProgram(options: GoHeapOptions = {}): DumpedProgram {
   const stack = new DisposableStack();
   const heap = stack.use(new GoHeap({ platform: "linux/amd64", ...options }));
-  const { types } = heap;
+  const { types, platform: { pointerBytes: word } } = heap;
   const node = types.struct("main.Node", (self) => ({
     value: types.int,
     next: types.pointer(self),
@@ -37,7 +37,7 @@ export function dumpedProgram(options: GoHeapOptions = {}): DumpedProgram {
     methods: { String: types.func([], [types.string]) },
   });
   const list = Array.from({ length: 5 }, () => heap.newobject(node));
-  list.forEach((p, i) => heap.storePointer(p + 8, list[i + 1] ?? 0));
+  list.forEach((p, i) => heap.storePointer(p + word, list[i + 1] ?? 0));
   const roots = heap.global(types.array(types.pointer(node), 2));
   heap.storePointer(roots, list[0]);
 
@@ -47,11 +47,11 @@ export function dumpedProgram(options: GoHeapOptions = {}): DumpedProgram {
     name: stringer,
   }));
   const boxed = heap.newobject(types.array(types.float64, 5));
-  heap.storePointer(any + 8, types.array(types.float64, 5).address);
-  heap.storePointer(any + 16, boxed);
+  heap.storePointer(any + word, types.array(types.float64, 5).address);
+  heap.storePointer(any + 2 * word, boxed);
   const name = heap.newobject(named);
-  heap.storePointer(any + 24, types.assertE2I(stringer, named).address);
-  heap.storePointer(any + 32, name);
+  heap.storePointer(any + 3 * word, types.assertE2I(stringer, named).address);
+  heap.storePointer(any + 4 * word, name);
 
   const frame = stack.use(heap.frame(2));
   const framed = heap.newobject(types.array(types.string, 3));
@@ -69,15 +69,15 @@ export function dumpedProgram(options: GoHeapOptions = {}): DumpedProgram {
     heap.SetFinalizer({ type, data: p }, { type: types.func([type]), data: () => {} });
   const queued = heap.newobject(node);
   finalize(queued);
-  heap.storePointer(queued + 8, heap.newobject(node));
+  heap.storePointer(queued + word, heap.newobject(node));
   heap.GC();
 
   const finalized = heap.newobject(node);
-  heap.storePointer(roots + 8, finalized);
+  heap.storePointer(roots + word, finalized);
   finalize(finalized);
   const garbage = heap.newobject(node);
   finalize(garbage);
-  heap.storePointer(garbage + 8, heap.newobject(node));
+  heap.storePointer(garbage + word, heap.newobject(node));
   // Two tiny objects in one block, which nobody refers to.
   heap.newobject(types.int8);
   heap.newobject(types.int8);

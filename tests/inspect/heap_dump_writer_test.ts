@@ -143,7 +143,7 @@ function essence({ list, garbage, boxed, framed, referred, queued, finalized }: 
 }
 
 for (const recordTypes of [false, true]) {
-  for (const platform of ["linux/amd64", "darwin/arm64"]) {
+  for (const platform of ["linux/amd64", "darwin/arm64", "linux/386"]) {
     Deno.test(`a heap's graph is that of its dump on ${platform}, types recorded: ${recordTypes}`, () => {
       using program = dumpedProgram({ recordTypes, platform });
       const live = essence(program)(program.heap.objectGraph());
