@@ -4,7 +4,7 @@
  * looks into heap dumps, shows how Go types lie in memory, prints the size classes. What it takes is in lib/cli/command_table.ts.
  *
  * Exit codes: 0 all went well, 1 the input could not be used, 2 the arguments make no sense. Needs no
- * permission but to read the trace.
+ * permission but to read the trace, and to write the files that it is asked for.
  *
  * @module
  */
@@ -95,6 +95,7 @@ const DOORS: Readonly<
         Number.MAX_SAFE_INTEGER,
       ),
       isJson: isSet(flags, "json"),
+      heapDumpFile: text(flags, "heapdump"),
     }, terminal),
   tune: (flags, trace, terminal) => {
     const platforms = text(flags, "platform");

@@ -89,6 +89,11 @@ export const COMMANDS = {
         value: { name: "N", offers: ["100", "1000", "10000"] },
         help: "print the heap's size after every N events and each collection, as CSV",
       },
+      {
+        name: "heapdump",
+        value: { name: "FILE", offers: "files" },
+        help: "write a dump of the heap at the end, for goheap dump; .gz is compressed",
+      },
       LENIENT,
       PLATFORM,
       { ...JSON_FLAG, help: "print one JSON object; with --sample-interval one a line" },
@@ -98,6 +103,7 @@ export const COMMANDS = {
       ["replay --gctrace trace.txt.gz", "what the heap did, collection by collection"],
       ["replay --gogc 50 --json trace.txt.gz", "the same as data, with half the garbage"],
       ["replay --sample-interval 1000 short1-bal.rep", "the heap's size over time, for a chart"],
+      ["replay --heapdump end.heapdump trace.txt.gz", "what is left at the end, for goheap dump"],
     ],
   },
   tune: {

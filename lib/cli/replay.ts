@@ -8,6 +8,7 @@ import { GoHeap } from "../go_heap.ts";
 import { CommandError, oneLine, type Terminal } from "./command.ts";
 import { HeapBlocks } from "./heap_blocks.ts";
 import { type Input, openInput } from "./input.ts";
+import { writeOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { Replayer } from "./replayer.ts";
 import { reportText } from "./report.ts";
@@ -31,6 +32,8 @@ export interface ReplayOptions {
   readonly sampleInterval?: number;
   /** Whether to print JSON in place of the report or of CSV. */
   readonly isJson: boolean;
+  /** Where to write a dump of the heap as it is at the end. */
+  readonly heapDumpFile?: string;
 }
 
 /** Replays a trace and prints what came of it; throws a `CommandError` if the trace can't be replayed. */
@@ -50,6 +53,8 @@ export async function replay(options: ReplayOptions, terminal: Terminal): Promis
     terminal.out(text);
   };
   const summary = await replayInput(input, heap, options, { progress, print });
+  const { heapDumpFile } = options;
+  if (heapDumpFile !== undefined) await writeOutput(heapDumpFile, heap.writeHeapDump());
   if (options.sampleInterval !== undefined) return;
   if (options.isJson) terminal.out(`${JSON.stringify(summary, null, 2)}\n`);
   else terminal.out(`${options.hasGctrace ? "\n" : ""}${reportText(summary, terminal.isBold)}`);

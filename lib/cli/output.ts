@@ -1,0 +1,18 @@
+/**
+ * Files that commands write beside what they print.
+ *
+ * @module
+ */
+
+import { gzipSync } from "node:zlib";
+import { CommandError, oneLine } from "./command.ts";
+
+/** Writes `bytes` to the file at `path`: compressed, if its name ends in `.gz`. */
+export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+  const isCompressed = path.endsWith(".gz");
+  try {
+    await Deno.writeFile(path, isCompressed ? gzipSync(bytes) : bytes);
+  } catch (error) {
+    throw new CommandError(`${path}: cannot write: ${oneLine(error)}`);
+  }
+}
