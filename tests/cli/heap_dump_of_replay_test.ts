@@ -12,7 +12,8 @@ Deno.test("replay --heapdump writes the heap at the end, with the numbers that r
     const dump = HeapDump.from(await Deno.readFile(`${folder}/end`));
     assertEquals(dump.memStats.Mallocs, memStats.Mallocs);
     // What was still to be swept is swept by then.
-    assertEquals(dump.memStats.TotalAlloc, memStats.TotalAlloc);
+    assertEquals(dump.memStats.Frees > memStats.Frees, true);
+    assertEquals(dump.objectCount <= memStats.Mallocs - memStats.Frees, true);
     assertEquals(dump.memStats.NumGC, memStats.NumGC);
 
     await replaySummary("--heapdump", `${folder}/end.gz`, EXAMPLE);
