@@ -54,25 +54,25 @@ export class MemoryAccess {
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const at = this.#wordIn(p, this.#objects.usedBytes);
+    const { u32, usedBytes } = this.#objects;
+    const at = this.#wordIn(p, usedBytes);
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
     if (at < 0) return +this.#loadPointerElsewhere(p);
-    const { u32 } = this.#objects;
     return u32[at + 1] === this.#baseHigh ? this.#base + u32[at] : u32[at] + u32[at + 1] * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
+    const { u32, plainBytes } = this.#objects;
     // While a write barrier is on, no address is a plain one.
-    const at = this.#wordIn(p, this.#objects.plainBytes);
-    const low = (value - this.#base) >>> 0;
-    if (at < 0 || low + this.#base !== value) {
-      this.#storePointerElsewhere(p, value);
+    const at = this.#wordIn(p, plainBytes);
+    const low = value === 0 ? 0 : (value - this.#base) >>> 0;
+    if (at < 0 || (low + this.#base !== value && value !== 0)) {
+      this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, value);
       return;
     }
-    const { u32 } = this.#objects;
     u32[at] = low;
-    u32[at + 1] = this.#baseHigh;
+    u32[at + 1] = value === 0 ? 0 : this.#baseHigh;
   }
 
   /**
@@ -86,22 +86,10 @@ export class MemoryAccess {
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {
-    const memory = this.#memoryOf(p, this.#pointerBytes);
+    const memory = this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, null);
     const at = (p - memory.base) / 4;
     const high = this.#isLong ? memory.u32[at + 1] : 0;
     return memory.u32[at] + high * 2 ** 32;
-  }
-
-  /** Any value, nil included, anywhere. */
-  #storePointerElsewhere(p: Pointer, value: Pointer): void {
-    if (!(value >= 0 && value <= this.#maxPointer && Math.floor(value) === value)) {
-      badArgument("value", value, `an address from 0 to ${this.#maxPointer}`);
-    }
-    const memory = this.#memoryOf(p, this.#pointerBytes);
-    const at = (p - memory.base) / 4;
-    memory.u32[at] = value;
-    if (this.#isLong) memory.u32[at + 1] = value / 2 ** 32;
-    this.#barrier.shade(value);
   }
 
   loadUint8(p: Pointer): number {
@@ -219,28 +207,49 @@ export class MemoryAccess {
     if (offset >= 0 && offset + bytes <= this.#objects.usedBytes && Math.floor(unit) === unit) {
       return this.#objects;
     }
-    return this.#otherMemory(p, align, bytes);
+    return this.#otherMemory(p, align, bytes, null);
   }
 
-  #otherMemory(p: Pointer, align: number, bytes: number): Memory {
+  /**
+   * The same for addresses anywhere, with what is wrong with others; if `pointer` is not null, stores it there, whatever
+   * it is and with a barrier on.
+   *
+   * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined for the sake of a
+   * variable outside the arena, it would take the room of the short ways above, and a program that loads
+   * and stores pointers more than once in a function would call them.
+   */
+  #otherMemory(p: Pointer, align: number, bytes: number, pointer: Pointer | null): Memory {
+    const isAddress = pointer === null ||
+      (pointer >= 0 && pointer <= this.#maxPointer && Math.floor(pointer) === pointer);
+    if (!isAddress) badArgument("value", pointer, `an address from 0 to ${this.#maxPointer}`);
     if (!Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
     }
-    const object = this.#fence?.memoryAt(p, bytes) ?? null;
-    if (object !== null) return object;
-    if (this.#arena.hasHoles && this.#arena.holds(p, bytes)) return this.#arena.memory;
-    const { memory } = this.#image;
-    const isOutside = p < memory.base || p + bytes > memory.base + memory.bytes;
-    if (isOutside || !(this.#isLong || this.#image.holds(p, bytes))) {
-      badArgument(
-        "p",
-        p,
-        `an address with ${bytes} bytes of this heap's memory behind it, in the arena ` +
-          `(0x${
-            this.#arenaStart.toString(16)
-          }, ${this.#arena.memory.usedBytes} bytes) or outside it`,
-      );
+    const isInArena = p >= this.#arenaStart &&
+      p + bytes <= this.#arenaStart + this.#objects.usedBytes;
+    let memory = isInArena ? this.#objects : (this.#fence?.memoryAt(p, bytes) ?? null);
+    if (memory === null && this.#arena.hasHoles && this.#arena.holds(p, bytes)) {
+      memory = this.#arena.memory;
     }
+    if (memory === null) {
+      memory = this.#image.memory;
+      const isInside = p >= memory.base && p + bytes <= memory.base + memory.bytes;
+      if (!isInside || !(this.#isLong || this.#image.holds(p, bytes))) {
+        badArgument(
+          "p",
+          p,
+          `an address with ${bytes} bytes of this heap's memory behind it, in the arena ` +
+            `(0x${
+              this.#arenaStart.toString(16)
+            }, ${this.#arena.memory.usedBytes} bytes) or outside it`,
+        );
+      }
+    }
+    if (pointer === null) return memory;
+    const at = (p - memory.base) / 4;
+    memory.u32[at] = pointer;
+    if (this.#isLong) memory.u32[at + 1] = pointer / 2 ** 32;
+    this.#barrier.shade(pointer);
     return memory;
   }
 }
