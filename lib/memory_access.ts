@@ -68,7 +68,7 @@ export class MemoryAccess {
     const at = this.#wordIn(p, plainBytes);
     const low = value === 0 ? 0 : (value - this.#base) >>> 0;
     if (at < 0 || (low + this.#base !== value && value !== 0)) {
-      this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, value);
+      this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, true, value);
       return;
     }
     u32[at] = low;
@@ -86,7 +86,7 @@ export class MemoryAccess {
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {
-    const memory = this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, null);
+    const memory = this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, false, 0);
     const at = (p - memory.base) / 4;
     const high = this.#isLong ? memory.u32[at + 1] : 0;
     return memory.u32[at] + high * 2 ** 32;
@@ -207,20 +207,26 @@ export class MemoryAccess {
     if (offset >= 0 && offset + bytes <= this.#objects.usedBytes && Math.floor(unit) === unit) {
       return this.#objects;
     }
-    return this.#otherMemory(p, align, bytes, null);
+    return this.#otherMemory(p, align, bytes, false, 0);
   }
 
   /**
-   * The same for addresses anywhere, with what is wrong with others; if `pointer` is not null, stores it there, whatever
+   * The same for addresses anywhere, with what is wrong with others; a store puts `pointer` there, whatever
    * it is and with a barrier on.
    *
    * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined for the sake of a
    * variable outside the arena, it would take the room of the short ways above, and a program that loads
    * and stores pointers more than once in a function would call them.
    */
-  #otherMemory(p: Pointer, align: number, bytes: number, pointer: Pointer | null): Memory {
-    const isAddress = pointer === null ||
-      (pointer >= 0 && pointer <= this.#maxPointer && Math.floor(pointer) === pointer);
+  #otherMemory(
+    p: Pointer,
+    align: number,
+    bytes: number,
+    isStore: boolean,
+    pointer: Pointer,
+  ): Memory {
+    const isAddress = pointer >= 0 && pointer <= this.#maxPointer &&
+      Math.floor(pointer) === pointer;
     if (!isAddress) badArgument("value", pointer, `an address from 0 to ${this.#maxPointer}`);
     if (!Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
@@ -245,7 +251,7 @@ export class MemoryAccess {
         );
       }
     }
-    if (pointer === null) return memory;
+    if (!isStore) return memory;
     const at = (p - memory.base) / 4;
     memory.u32[at] = pointer;
     if (this.#isLong) memory.u32[at + 1] = pointer / 2 ** 32;
