@@ -158,7 +158,7 @@ export class GoHeap extends GccgoDoors {
    * Returns the address of `size` bytes outside the arena that are never freed, aligned to `align` (a power
    * of two up to 8192; 0 for 8), counted under `stat`; seeds' persistentalloc.
    *
-   * Throws a GoThrow if there is no memory.
+   * If there is no memory, that is nil for 64 KiB or more, and a GoThrow for less.
    */
   persistentalloc(size: number, align: number, stat: SysStat): Pointer {
     this.#requireOpen();

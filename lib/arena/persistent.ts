@@ -3,7 +3,8 @@
  *
  * The heap's own records need memory that outlives every collection. Asking the system for each of them
  * would waste a page, so they are cut from chunks of 256 KiB, in order; what is left of a chunk when the
- * next piece does not fit is dropped. A piece of 64 KiB or more goes to the system directly.
+ * next piece does not fit is dropped. A piece of 64 KiB or more is the system's, and nil if the system has none;
+ * a chunk that cannot be had is a throw.
  *
  * ```
  *   chunk  ├── used ──┤pad├── piece ──┤        free         │
@@ -49,7 +50,8 @@ export class PersistentMemory {
 
   /**
    * Returns the address of `size` bytes, aligned to `align` (a power of two up to 8192; 0 stands for 8),
-   * booked under the account at offset `stat`; seeds' persistentalloc.
+   * booked under the account at offset `stat`; 0 if there is no memory for 64 KiB or more. Throws if there is none
+   * for less. Seeds' persistentalloc.
    */
   alloc(size: number, align: number, stat: number): Pointer {
     requireInteger("size", size, 0);
@@ -64,8 +66,10 @@ export class PersistentMemory {
       const chunk = this.#chunk;
       chunk[POS] = Math.ceil(chunk[POS] / alignment) * alignment;
       if (chunk[POS] + size > chunk[END] || chunk[POS] === 0) {
-        chunk[POS] = this.#fromSystem(CHUNK_BYTES, OTHER_SYS);
-        chunk[END] = chunk[POS] + CHUNK_BYTES;
+        const start = this.#fromSystem(CHUNK_BYTES, OTHER_SYS);
+        if (start === 0) throw new GoThrow("runtime: cannot allocate memory");
+        chunk[POS] = start;
+        chunk[END] = start + CHUNK_BYTES;
       }
       const p = chunk[POS];
       chunk[POS] += size;
@@ -79,8 +83,7 @@ export class PersistentMemory {
 
   #fromSystem(bytes: number, stat: number): Pointer {
     const p = this.#system.alloc(bytes);
-    if (p === 0) throw new GoThrow("runtime: cannot allocate memory");
-    this.#stats[stat] += bytes;
+    if (p !== 0) this.#stats[stat] += bytes;
     return p;
   }
 }
