@@ -357,7 +357,7 @@ export class Malloc {
     this.hooks.requireOpen();
     const isAhead = this.#ints[ATTENTION] === 0 && hasPattern(type, size);
     const pattern = isAhead ? type.pattern : DEAD_PATTERN;
-    if (!this.#cache.refill(cls, pattern, isAhead ? type.typeBits : 0)) {
+    if (!this.#cache.refill(cls, pattern, isAhead ? this.#blockCodes(cls, type) : 0)) {
       this.#outOfMemory(CLASS_TO_PAGES[cls]);
     }
     this.#pacer.look();
@@ -394,8 +394,14 @@ export class Malloc {
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }
-    if (hasPattern(type, size)) bitmap.addTypes(base, word, type.typeBits);
+    if (hasPattern(type, size)) bitmap.addTypes(base, word, this.#blockCodes(cls, type));
     else if (type !== null) this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
+  }
+
+  /** The codes of a block of one value of `type`, which has a pattern. A block of two words takes two of one word. */
+  #blockCodes(cls: number, type: GoType): number {
+    const isPair = type.words === 1 && CLASS_TO_SIZE[cls] === 2 * this.#arena.platform.pointerBytes;
+    return isPair ? type.typeBits | type.typeBits << 2 : type.typeBits;
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
@@ -409,8 +415,9 @@ export class Malloc {
     if (type.pointerFree) return;
     // What a deferred call is given lies behind its record, and is found by those who know the call.
     const typed = type === this.deferType ? type.size : size;
-    // The seeds copy masks two words at a time, and take a word that is there in part for a pair.
-    const words = typed % pointerBytes === 0
+    // The seeds copy masks two words at a time, and take a word that is there in part for a pair; a block of two
+    // words gets two codes, whatever was asked for.
+    const words = typed % pointerBytes === 0 && blockBytes !== 2 * pointerBytes
       ? typed / pointerBytes
       : 2 * Math.ceil(typed / (2 * pointerBytes));
     type.pointers.write(bitmap.types, base, word, words);

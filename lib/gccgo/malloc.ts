@@ -284,10 +284,13 @@ export class GccgoMalloc {
     return p;
   }
 
-  /** Whether gc's bits for such an object are gccgo's, too: it holds whole values with pointers. */
+  /**
+   * Whether gc's bits for such an object are gccgo's, too: it holds whole values with pointers, and is not one word in
+   * a block of two, for which gc takes both for pointers.
+   */
   #isAsInGc(size: number, type: GoType | null, flags: number): boolean {
     return (flags & FlagNoGC) === 0 && this.#typeBytes === 0 && type !== null &&
-      !type.pointerFree && size >= type.size && size % this.#pointerBytes === 0;
+      !type.pointerFree && size >= type.size && size % this.#pointerBytes === 0 && size > 4;
   }
 
   /** Takes a block of its own, however small, that is not to be scanned yet. */

@@ -224,6 +224,33 @@ for (const [what, [type, bytes, expected]] of Object.entries(WRITTEN)) {
   });
 }
 
+Deno.test("on 4-byte words the mask of one word stands twice in a block of two, and in longer ones once", () => {
+  for (const platform of ["linux/386", "linux/arm", "nacl/amd64p32"]) {
+    using heap = new GoHeap({ platform });
+    const { types } = heap;
+    const makers: [make: () => Pointer, codes: string][] = [
+      [() => heap.newobject(types.unsafePointer), "pp"],
+      [() => heap.newarray(types.unsafePointer, 2), "pp"],
+      [() => heap.mallocgc(4, types.string, 0), "ps"],
+      [() => heap.mallocgc(3, pairType(heap), 0), "sp"],
+      [() => heap.newobject(pairType(heap)), "sp"],
+      [() => heap.newarray(types.unsafePointer, 3), "ppp-"],
+      [() => heap.newobject(oddType(heap)), "sps-"],
+    ];
+    for (let round = 0; round < 2; round++) {
+      // Each follows each of the others, and itself.
+      for (const [first, expected] of makers) {
+        for (const [second, expectedToo] of makers) {
+          const made = [first(), second(), second()].map((p) => codes(heap, p));
+          assertEquals(made, [expected, expectedToo, expectedToo]);
+        }
+      }
+      heap.GC();
+      heap.verify();
+    }
+  }
+});
+
 Deno.test("an object without pointers has nothing but dead words, where pointers were before", () => {
   using heap = new GoHeap(OPTIONS);
   for (const size of [16, 48, 1024]) {
