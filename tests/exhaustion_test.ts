@@ -1,15 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { partsOf } from "../lib/go_heap.ts";
-import {
-  FlagNoScan,
-  FlagNoZero,
-  GoHeap,
-  GoPanic,
-  GoThrow,
-  type Pointer,
-  type Ref,
-} from "../mod.ts";
+import { FlagNoScan, FlagNoZero, GoPanic, GoThrow, type Pointer, type Ref } from "../mod.ts";
+import { CheckedHeap as GoHeap } from "./checked_heap.ts";
 import { RefusingAddressSpace } from "./refusing_address_space.ts";
 
 const PLATFORM = "linux/amd64";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { FlagNoScan, GoHeap, type Pointer } from "../mod.ts";
+import { FlagNoScan, type Pointer } from "../mod.ts";
+import { CheckedHeap as GoHeap } from "./checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 

@@ -7,7 +7,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { partsOf } from "../lib/go_heap.ts";
-import { FlagNoScan, GoHeap, GoPanic, GoThrow, type Pointer } from "../mod.ts";
+import { FlagNoScan, GoPanic, GoThrow, type Pointer } from "../mod.ts";
+import { CheckedHeap as GoHeap } from "./checked_heap.ts";
 import { replaySummary } from "./cli/run_command.ts";
 
 const PLATFORMS = ["linux/386", "linux/arm", "nacl/amd64p32"];

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { partsOf } from "../../lib/go_heap.ts";
-import { GoHeap, GoThrow, type Pointer } from "../../mod.ts";
+import { GoThrow, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { RecordingSpace } from "./recording_space.ts";
 
 const MiB = 2 ** 20;

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { GoHeap } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { Watch } from "./watch.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;

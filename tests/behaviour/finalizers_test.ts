@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Eface, GoHeap, type GoType, type Pointer } from "../../mod.ts";
+import type { Eface, GoType, Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 const VALUE = 97531n;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GoHeap, GoPanic, type GoType, type Pointer } from "../../mod.ts";
+import { GoPanic, type GoType, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { Watch } from "./watch.ts";
 
 // What small programs of Go's own tests say of the heap, with explicit roots in place of a stack.

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { GoHeap, type Pointer } from "../../mod.ts";
+import type { Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 

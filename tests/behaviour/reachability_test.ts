@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  FlagNoScan,
-  GoHeap,
-  GoThrow,
-  type GoType,
-  type Pointer,
-  type TypeTable,
-} from "../../mod.ts";
+import { FlagNoScan, GoThrow, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { Watch } from "./watch.ts";
 
 const WORD = 8;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { GoHeap, type MemStats } from "../../mod.ts";
+import type { MemStats } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GoHeap, GoThrow } from "../../mod.ts";
+import { GoThrow } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64", debug: "gcstress=1" } as const;
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { GoHeap, GoPanic, GoThrow, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
+import { GoPanic, GoThrow, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { arbitraryType, pointerOffsets, structOf } from "../types/type_helpers.ts";
 import { Watch } from "./watch.ts";
 

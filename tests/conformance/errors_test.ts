@@ -1,13 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  type Eface,
-  FlagNoScan,
-  GoHeap,
-  GoPanic,
-  GoThrow,
-  type GoType,
-  type Pointer,
-} from "../../mod.ts";
+import { type Eface, FlagNoScan, GoPanic, GoThrow, type GoType, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { readJson } from "../data.ts";
 
 interface RecordedCase {

@@ -15,7 +15,8 @@ import { AssertionError } from "@std/assert";
 import { HEAP_ALLOC, NEXT_GC, NUM_GC } from "../../lib/arena/stats.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { CLASS_TO_SIZE } from "../../lib/spans/size_classes.ts";
-import { FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../../mod.ts";
+import { FlagNoScan, FlagNoZero, type GoType, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { assertSame } from "./differences.ts";
 import {
   expandRuns,

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MARK_SHIFT } from "../../lib/arena/bitmap.ts";
 import { NUM_GC } from "../../lib/arena/stats.ts";
 import { partsOf } from "../../lib/go_heap.ts";
-import { FlagNoScan, GoHeap, GoThrow, SharedAddressSpace } from "../../mod.ts";
+import { FlagNoScan, GoHeap as UncheckedHeap, GoThrow, SharedAddressSpace } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { heapInSlices, isUnderWay, slicesUntil } from "./in_slices.ts";
 import { Phase } from "../../lib/gc/world.ts";
 
@@ -241,7 +242,7 @@ Deno.test('under "malloc" nothing is swept by itself', async () => {
 });
 
 Deno.test("a check mark finds the block that marking missed, and says where and what it is", () => {
-  using heap = new GoHeap(OPTIONS);
+  using heap = new UncheckedHeap(OPTIONS);
   const { types } = heap;
   const node = types.struct("main.Node", { number: types.uint64, next: types.unsafePointer });
   const [a, b] = [heap.newobject(node), heap.newobject(node)];
@@ -351,4 +352,16 @@ Deno.test("a cache of wait records is dropped at a collection, so that no record
     objects.push(heap.ReadMemStats().HeapObjects);
   }
   assertEquals(objects, new Array(20).fill(1));
+});
+
+Deno.test("the heap that tests are made of finds what a collection missed, and counts as any other", () => {
+  using heap = new GoHeap(OPTIONS);
+  const [a, b] = [1, 2].map(() => heap.newobject(heap.types.unsafePointer));
+  heap.storePointer(heap.global(heap.types.unsafePointer), a);
+  heap.storePointer(a, b);
+  heap.GC();
+  assertEquals(numGC(heap), 1);
+  // As if marking had forgotten to follow it.
+  heap.registerPoolCleanup(() => partsOf(heap).arena.bitmap.marks[0] |= 1);
+  assertThrows(() => heap.GC(), GoThrow, "checkmark found unmarked object");
 });

@@ -6,7 +6,8 @@
 
 import { assert } from "@std/assert";
 import { partsOf } from "../../lib/go_heap.ts";
-import { GoHeap, type GoHeapOptions } from "../../mod.ts";
+import type { GoHeapOptions } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 /** A collection that takes more slices than this never ends. */
 const MOST_SLICES = 100_000;

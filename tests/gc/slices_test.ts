@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { partsOf } from "../../lib/go_heap.ts";
 import { Phase } from "../../lib/gc/world.ts";
-import { FlagNoScan, FlagNoZero, GoHeap, GoThrow, type Pointer } from "../../mod.ts";
+import { FlagNoScan, FlagNoZero, GoThrow, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { finishSlices, heapInSlices, isUnderWay, slice, slicesUntil } from "./in_slices.ts";
 
 const WORD = 8;

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Eface, FlagNoScan, GoHeap, GoThrow, type GoType, type Pointer } from "../../mod.ts";
+import { type Eface, FlagNoScan, GoThrow, type GoType, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { gccgoHeap } from "./helpers.ts";
 
 /** A call of SetFinalizer, and what either compiler says to it; null: nothing. */

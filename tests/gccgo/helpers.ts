@@ -8,7 +8,8 @@ import type { Gccgo } from "../../lib/gccgo/gccgo.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { PAGE_BYTES } from "../../lib/platform/platform.ts";
 import { COMPRESSION } from "../../lib/spans/span_record.ts";
-import { GoHeap, type GoHeapOptions, type Pointer, SharedAddressSpace } from "../../mod.ts";
+import { type GoHeapOptions, type Pointer, SharedAddressSpace } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 /** Makes a heap that follows gccgo, as a small program has it. */
 export function gccgoHeap(options: GoHeapOptions = {}): GoHeap {

@@ -7,13 +7,13 @@ import {
   FlagNoProfiling,
   FlagNoScan,
   FlagNoZero,
-  GoHeap,
   GoPanic,
   GoThrow,
   type GoType,
   type Pointer,
   TypeInfo,
 } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { gccgoHeap, gccgoOf, objects, WatchedSpace } from "./helpers.ts";
 
 /** Whether the object at `p` is to be scanned. */

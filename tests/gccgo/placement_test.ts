@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { sizeToClass } from "../../lib/spans/size_classes.ts";
-import { FlagNoScan, GoHeap, type Pointer } from "../../mod.ts";
+import { FlagNoScan, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const PAGE = 8192;
 const COMPILERS = ["gc", "gccgo"] as const;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { GoHeap, type GoType, type Pointer } from "../../mod.ts";
+import type { GoType, Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 /** A heap with nodes of three pointers. */
 function setUp() {

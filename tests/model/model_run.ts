@@ -13,13 +13,13 @@ import { CLASS_TO_SIZE, MAX_SMALL_BYTES, TINY_BYTES } from "../../lib/spans/size
 import {
   FlagNoScan,
   type Frame,
-  GoHeap,
   type GoHeapOptions,
   GoThrow,
   type GoType,
   type Pointer,
   type Ref,
 } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { expandRuns } from "../conformance/script.ts";
 import {
   type Filled,

@@ -5,12 +5,12 @@ import {
   FlagNoProfiling,
   FlagNoScan,
   FlagNoZero,
-  GoHeap,
   GoPanic,
   GoThrow,
   type Pointer,
   SharedAddressSpace,
 } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { Bitmap, BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
 import { roundupsize } from "../../lib/spans/size_classes.ts";
 

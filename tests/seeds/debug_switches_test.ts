@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
 import { partsOf } from "../../lib/go_heap.ts";
-import { FlagNoScan, GoHeap, GoThrow, type Pointer } from "../../mod.ts";
+import { FlagNoScan, GoThrow, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../../mod.ts";
+import { FlagNoScan, FlagNoZero, type GoType, type Pointer } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 

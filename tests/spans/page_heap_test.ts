@@ -1,14 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { partsOf } from "../../lib/go_heap.ts";
-import {
-  FlagNoScan,
-  FlagNoZero,
-  GoHeap,
-  type HeapSnapshot,
-  type Pointer,
-  type Ref,
-} from "../../mod.ts";
+import { FlagNoScan, FlagNoZero, type HeapSnapshot, type Pointer, type Ref } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 const PAGE = 8192;

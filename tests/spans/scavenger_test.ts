@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { GoHeap, type GoHeapOptions } from "../../mod.ts";
+import type { GoHeapOptions } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { RefusingAddressSpace } from "../refusing_address_space.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;

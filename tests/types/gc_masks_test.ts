@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { partsOf } from "../../lib/go_heap.ts";
-import { GoHeap, type GoType, type Pointer, type TypeTable } from "../../mod.ts";
+import type { GoType, Pointer, TypeTable } from "../../mod.ts";
+import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { readJson } from "../data.ts";
 import {
   decodeProgram,
