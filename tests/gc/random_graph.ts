@@ -22,13 +22,20 @@ const LINKS = 3;
 const GLOBALS = 5;
 const SLOTS = 2;
 
+/**
+ * From the node in a global to the one that is meant: itself, which is marked while a collection is marking, or what
+ * a link of it leads to, which may be white, and whose link is cut afterwards.
+ */
+export type Way = { via: "itself" } | { via: "link" | "cut"; link: number };
+
 /** One step; numbers of globals where nothing else is said. A step whose globals are nil does nothing. */
 export type Step =
   | { op: "make"; to: number; link: number }
   | { op: "link"; from: number; link: number; to: number }
   | { op: "follow" | "take"; from: number; link: number; to: number }
-  | { op: "drop" | "ref" | "local"; from: number }
-  | { op: "finalize"; from: number; resurrects: boolean }
+  | { op: "drop"; from: number }
+  | { op: "ref" | "local"; from: number; way: Way }
+  | { op: "finalize"; from: number; way: Way; resurrects: boolean }
   | { op: "unfinalize"; from: number }
   | { op: "copy"; from: number; to: number }
   | { op: "slice" | "gc" | "unref" | "stats" };
@@ -37,17 +44,23 @@ const nth = fc.nat({ max: GLOBALS - 1 });
 const link = fc.nat({ max: LINKS - 1 });
 const op = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
+const way: fc.Arbitrary<Way> = fc.oneof(
+  fc.record({ via: op("itself") }),
+  fc.record({ via: op("link"), link }),
+  { weight: 3, arbitrary: fc.record({ via: op("cut"), link }) },
+);
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 14, arbitrary: fc.record({ op: op("make"), to: nth, link }) },
   { weight: 6, arbitrary: fc.record({ op: op("link"), from: nth, link, to: nth }) },
   { weight: 4, arbitrary: fc.record({ op: op("follow"), from: nth, link, to: nth }) },
   { weight: 12, arbitrary: fc.record({ op: op("take"), from: nth, link, to: nth }) },
   { weight: 4, arbitrary: fc.record({ op: op("drop"), from: nth }) },
-  { weight: 1, arbitrary: fc.record({ op: op("ref"), from: nth }) },
-  { weight: 1, arbitrary: fc.record({ op: op("local"), from: nth }) },
+  { weight: 3, arbitrary: fc.record({ op: op("ref"), from: nth, way }) },
+  { weight: 2, arbitrary: fc.record({ op: op("local"), from: nth, way }) },
   {
-    weight: 4,
-    arbitrary: fc.record({ op: op("finalize"), from: nth, resurrects: fc.boolean() }),
+    weight: 5,
+    arbitrary: fc.record({ op: op("finalize"), from: nth, way, resurrects: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ op: op("unfinalize"), from: nth }) },
   { weight: 2, arbitrary: fc.record({ op: op("copy"), from: nth, to: nth }) },
@@ -159,12 +172,9 @@ export class RandomGraph {
       case "drop":
         return this.#setGlobal(step.from, 0);
       case "ref":
-        this.#refs.push(this.#heap.ref(node.address));
-        return;
       case "local":
-        return this.#setSlot(node.number % SLOTS, node.address);
       case "finalize":
-        return this.#finalize(node, step.resurrects);
+        return this.#root(step, node);
       case "unfinalize":
         this.#heap.SetFinalizer(this.#eface(node.address), null);
         node.finalizer = null;
@@ -178,6 +188,17 @@ export class RandomGraph {
         to.links = [...node.links];
       }
     }
+  }
+
+  /** Roots the node that `way` leads to, or gives it a finalizer. */
+  #root(step: Extract<Step, { way: Way }>, from: Node): void {
+    const { way } = step;
+    const node = way.via === "itself" ? from : this.#nodes.get(from.links[way.link]);
+    if (node === undefined) return;
+    if (step.op === "finalize") this.#finalize(node, step.resurrects);
+    else if (step.op === "local") this.#setSlot(node.number % SLOTS, node.address);
+    else this.#refs.push(this.#heap.ref(node.address));
+    if (way.via === "cut") this.#setLink(from, way.link, 0);
   }
 
   /** Makes a node in front of what the global has. */
