@@ -21,7 +21,7 @@
 
 import type { Arena } from "../arena/arena.ts";
 import { badArgument, GoThrow } from "../errors.ts";
-import type { Pointer } from "../platform/platform.ts";
+import type { Platform, Pointer } from "../platform/platform.ts";
 import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
@@ -43,7 +43,8 @@ interface FinalizerRecord {
   readonly fn: Function | null;
   readonly parameter: GoType;
   readonly object: GoType;
-  readonly resultBytes: number;
+  /** What Go allocates for the call; here JavaScript passes the argument, and drops the results. */
+  readonly frameBytes: number;
 }
 
 /** The types that a finalizer was set with. */
@@ -132,6 +133,11 @@ export class Finalizers {
     return this.#records[data]!;
   }
 
+  /** The bytes that a call of finalizer `data` takes in Go. */
+  frameBytes(data: number): number {
+    return this.#records[data]!.frameBytes;
+  }
+
   /** Queues the finalizer `data` for the object at `p`; called by the sweep. */
   queue(data: number, p: Pointer): void {
     this.#queue.add(data, p);
@@ -179,15 +185,7 @@ export class Finalizers {
       badArgument("finalizer.data", data, "a function, or 0 for a nil function");
     }
     const fn = typeof data === "function" ? data : null;
-    return { fn, parameter, object, resultBytes: this.#resultBytes(type) };
-  }
-
-  /** Bytes that the function's results take in its frame, each at its alignment. */
-  #resultBytes(type: GoType): number {
-    let bytes = 0;
-    for (const { align, size } of type.results) bytes = Math.ceil(bytes / align) * align + size;
-    const { pointerBytes } = this.#arena.platform;
-    return Math.ceil(bytes / pointerBytes) * pointerBytes;
+    return { fn, parameter, object, frameBytes: frameBytes(type, this.#arena.platform) };
   }
 
   #add(span: number, p: Pointer, record: FinalizerRecord): boolean {
@@ -222,4 +220,14 @@ export class Finalizers {
     this.#records[data] = null;
     this.#freeRecords.push(data);
   }
+}
+
+/**
+ * Bytes of the frame in which Go calls a finalizer of `type`: an interface, as the largest argument there is, then the
+ * results, each at its alignment, up to whole words.
+ */
+function frameBytes(type: GoType, { pointerBytes }: Platform): number {
+  let bytes = 0;
+  for (const { align, size } of type.results) bytes = Math.ceil(bytes / align) * align + size;
+  return 2 * pointerBytes + Math.ceil(bytes / pointerBytes) * pointerBytes;
 }

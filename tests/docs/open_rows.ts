@@ -15,6 +15,5 @@ export const OPEN_ROWS: readonly string[] = [
   "profilealloc / drawn from up to twice the rate",
   "profilealloc / less what this object was over; not below 0",
   "profilealloc / MProf_Malloc: the object gets its record",
-  "SetFinalizer (B), KeepAlive (A) / the bytes of the results, each aligned, then rounded to words",
   "Go's own tests / TestMemoryProfiler",
 ];

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { partsOf } from "../../lib/go_heap.ts";
 import { type Eface, GoThrow, type Pointer } from "../../mod.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
@@ -159,4 +160,35 @@ Deno.test("a finalizer may dispose of the heap: no other is called", () => {
   }
   heap.GC();
   assertEquals([heap.runFinalizers(), called], [1, 1]);
+});
+
+Deno.test("a finalizer's frame has an interface, and its results at their alignments, up to whole words", () => {
+  const frames: Record<string, number[]> = {
+    "linux/amd64": [16, 24, 24, 32, 32, 48, 88],
+    "linux/386": [8, 12, 12, 20, 16, 24, 44],
+  };
+  for (const [platform, expected] of Object.entries(frames)) {
+    using heap = new GoHeap({ platform });
+    const { types } = heap;
+    const results = [
+      [],
+      [types.int8],
+      [types.int8, types.int16],
+      [types.int8, types.int64],
+      [types.string],
+      [types.int8, types.string, types.bool],
+      [types.array(types.string, 4), types.bool, types.bool],
+    ];
+    const type = types.pointer(types.array(types.int, 4));
+    const frameBytes = results.map((of) => {
+      const data = heap.newobject(type.elem!);
+      heap.SetFinalizer({ type, data }, { type: types.func([type], of), data: () => {} });
+      const { arena, specials, finalizers } = partsOf(heap);
+      const newest = specials.list(arena.pageSpan[heap.findObject(data)!.span]).at(-1)!;
+      return finalizers.frameBytes(newest.data);
+    });
+    assertEquals(frameBytes, expected, platform);
+    heap.GC();
+    assertEquals(heap.runFinalizers(), results.length);
+  }
 });
