@@ -36,8 +36,11 @@ export class ReferenceHeap {
   readonly state: State;
   /** Full addresses in the table of roots, by number. */
   readonly roots: number[] = [];
+  readonly #typeWordBytes: number;
 
-  constructor(gcpercent: number, isGccgo: boolean) {
+  /** `typeWordBytes` are those of a word in gccgo's tables of types. */
+  constructor(gcpercent: number, isGccgo: boolean, typeWordBytes: number) {
+    this.#typeWordBytes = typeWordBytes;
     this.state = new State(gcpercent, isGccgo);
   }
 
@@ -96,10 +99,16 @@ export class ReferenceHeap {
     const span = this.state.spanAt(off)!;
     const { types, blocks } = span;
     if (types === undefined) {
-      span.types = { table: this.#allocateBlock(8 * WORD + blocks, "n").off, seen: [type] };
+      span.types = {
+        table: this.#allocateBlock(8 * this.#typeWordBytes + blocks, "n").off,
+        seen: [type],
+      };
     } else if (types.seen !== null && !types.seen.includes(type)) {
       if (types.seen.push(type) < 8) return;
-      span.types = { table: this.#allocateBlock(blocks * WORD, "n").off, seen: null };
+      span.types = {
+        table: this.#allocateBlock(blocks * this.#typeWordBytes, "n").off,
+        seen: null,
+      };
     }
   }
 

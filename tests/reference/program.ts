@@ -201,10 +201,15 @@ export function programs(maxSteps: number): fc.Arbitrary<Program> {
 /**
  * Writes the script of a program, and what Go would show. Under gccgo's rules objects without a type stand in
  * the place of those that are not zeroed, which might show the addresses of types, and objects that are not
- * scanned get no pointers, which a finalizer would turn into true ones.
+ * scanned get no pointers, which a finalizer would turn into true ones; the tables of types have words of
+ * `wordBytes` there.
  */
-export function writeScript(program: Program, compiler: "gc" | "gccgo" = "gc"): Script {
-  const writer = new ScriptWriter(program.gogc, compiler);
+export function writeScript(
+  program: Program,
+  compiler: "gc" | "gccgo" = "gc",
+  wordBytes: number = 8,
+): Script {
+  const writer = new ScriptWriter(program.gogc, compiler, wordBytes);
   for (const each of program.steps) writer.write(each);
   writer.write({ do: "snap" });
   return writer.script;
@@ -221,7 +226,7 @@ class ScriptWriter {
 
   readonly #isGccgo: boolean;
 
-  constructor(gogc: number, compiler: "gc" | "gccgo") {
+  constructor(gogc: number, compiler: "gc" | "gccgo", wordBytes: number) {
     this.#isGccgo = compiler === "gccgo";
     this.script = {
       name: "random",
@@ -232,7 +237,7 @@ class ScriptWriter {
       ops: this.#ops,
       expect: this.#expect,
     };
-    this.#run = new ReferenceRun(this.script, { compiler });
+    this.#run = new ReferenceRun(this.script, { compiler, wordBytes });
   }
 
   write(step: Step): void {

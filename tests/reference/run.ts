@@ -20,12 +20,13 @@ export class ReferenceRun {
 
   constructor(
     script: { gogc: number; baseline: { heap_alloc: number; next_gc: number } },
-    { showsFreelists = true, compiler = "gc" }: {
+    { showsFreelists = true, compiler = "gc", wordBytes = 8 }: {
       showsFreelists?: boolean;
       compiler?: "gc" | "gccgo";
+      wordBytes?: number;
     } = {},
   ) {
-    this.heap = new ReferenceHeap(script.gogc, compiler === "gccgo");
+    this.heap = new ReferenceHeap(script.gogc, compiler === "gccgo", wordBytes);
     this.heap.state.heapAlloc = this.#baseline = script.baseline.heap_alloc;
     this.heap.state.nextGC = BigInt(script.baseline.next_gc);
     this.#showsFreelists = showsFreelists;
