@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { partsOf } from "../../lib/go_heap.ts";
+import { Slice } from "../../lib/gc/slice.ts";
 import { Phase } from "../../lib/gc/world.ts";
 import { FlagNoScan, FlagNoZero, GoThrow, type Pointer } from "../../mod.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
@@ -230,6 +231,43 @@ Deno.test("a table of 200,000 pointers, a global of 20,000 and as many reference
   for (const ref of refs) ref[Symbol.dispose]();
 });
 
+Deno.test("20,000 globals, and as many finalizers that are set, or due, take many slices, and so does their sweep", () => {
+  using heap = heapInSlices(1024);
+  const { types } = heap;
+  const n = 20_000;
+  const type = types.pointer(types.array(types.unsafePointer, 4));
+  let ran = 0;
+  const finalizer = { type: types.func([type], []), data: () => ran++ };
+  const finalizable = () => {
+    const data = heap.newobject(type.elem!);
+    heap.storePointer(data + WORD, heap.rawmem(32));
+    heap.SetFinalizer({ type, data }, finalizer);
+    return data;
+  };
+  for (let i = 0; i < n; i++) finalizable();
+  const slicesOfOne = () => {
+    let slices = 0;
+    do {
+      heap.safepoint();
+      slices++;
+    } while (isUnderWay(heap));
+    return slices;
+  };
+  // The first collection finds them, and leaves them to the sweep.
+  const first = slicesOfOne();
+  assert(first > 60, `${first} slices`);
+  const { sweep } = partsOf(heap);
+  let sweeps = 0;
+  for (let now = 0; !sweep.isDone; sweeps++) sweep.advance(new Slice(() => now++, 0, 1024, 1024));
+  assert(sweeps > 5, `${sweeps} slices of sweeping`);
+  // Now they are due; as many have a finalizer, and a global each.
+  for (let i = 0; i < n; i++) heap.storePointer(heap.global(types.unsafePointer), finalizable());
+  const second = slicesOfOne();
+  assert(second > 150, `${second} slices`);
+  heap.verify();
+  assertEquals([objects(heap), heap.runFinalizers(), ran], [4 * n, n, n]);
+});
+
 Deno.test("GC() finishes the collection that is going on, and then does a whole one", () => {
   using heap = heapInSlices();
   const root = heap.global(heap.types.unsafePointer);
@@ -315,7 +353,6 @@ Deno.test("statistics may be read between two slices", () => {
 
 Deno.test("a queue too small for the grey blocks is searched for, a slice at a time", async (t) => {
   const { Marker } = await import("../../lib/gc/marker.ts");
-  const { Slice } = await import("../../lib/gc/slice.ts");
   for (const maxQueueEntries of [4, 64]) {
     await t.step(`${maxQueueEntries} entries`, () => {
       using heap = new GoHeap({ platform: "linux/amd64" });
