@@ -55,7 +55,7 @@ import { Pools } from "./pool.ts";
 import { Cache } from "./spans/cache.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
-import { FAST_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
+import { FAST_TIMES, GCCGO_TIMES, GO_TIMES, Scavenger } from "./spans/scavenger.ts";
 import { NUM_SIZE_CLASSES } from "./spans/size_classes.ts";
 import { SpanTable } from "./spans/span_table.ts";
 import { TypeTable } from "./types/type_table.ts";
@@ -122,8 +122,8 @@ function makeSpans(options: CheckedOptions, { arena, persistent, stats }: Memory
   const door = new Door(cache);
   const clock = options.clock === monotonicNs ? monotonicNs : door.guard("clock", options.clock, 0);
   pageHeap.isFenced = isOn(options, "efence");
-  const times = isOn(options, "scavenge") ? FAST_TIMES : GO_TIMES;
-  const scavenger = new Scavenger(pageHeap, clock, times);
+  const times = options.compiler === "gc" ? GO_TIMES : GCCGO_TIMES;
+  const scavenger = new Scavenger(pageHeap, clock, isOn(options, "scavenge") ? FAST_TIMES : times);
   pageHeap.time = scavenger;
   return { spans, freeLists, pageHeap, central, cache, door, clock, scavenger };
 }

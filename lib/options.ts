@@ -32,7 +32,8 @@ export interface GoHeapOptions {
   collect?: CollectPolicy;
   /**
    * Under `collect: "safepoint"`, how long a collection stops the program at a time, in microseconds; default
-   * 1000, up to three times as long where the program allocates much. Infinity: until it is done.
+   * 1000, up to three times as long where the program allocates much. Infinity: until it is done, as gccgo's
+   * heaps always mark.
    */
   markBudgetMicros?: number;
   /** GOGC: how much garbage, in percent of what is alive, starts a collection; default 100, negative: off. */

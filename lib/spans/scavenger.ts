@@ -32,6 +32,8 @@ export interface ScavengeTimes {
 
 /** What Go does. */
 export const GO_TIMES: ScavengeTimes = { limitNs: 5 * MINUTE_NS, periodNs: 2.5 * MINUTE_NS };
+/** What gccgo does. */
+export const GCCGO_TIMES: ScavengeTimes = { limitNs: 5 * MINUTE_NS, periodNs: MINUTE_NS };
 /** What Go does with GODEBUG=scavenge=1. */
 export const FAST_TIMES: ScavengeTimes = { limitNs: 20e6, periodNs: 10e6 };
 

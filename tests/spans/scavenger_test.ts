@@ -190,6 +190,27 @@ Deno.test("each round writes its lines, numbered from 0, every two and a half mi
   ]);
 });
 
+Deno.test("gccgo looks every minute, and so gives back sooner what has lain unused for five", () => {
+  const releasedAfter = (compiler: "gc" | "gccgo") => {
+    const { heap, time } = makeHeap({ compiler });
+    using _ = heap;
+    // What is free two minutes after the heap began.
+    using object = heap.ref(heap.rawmem(3 * MiB));
+    time.ns += 2 * MINUTE;
+    object[Symbol.dispose]();
+    heap.GC();
+    let seconds = 120;
+    for (; seconds < 1000 && released(heap) === 0; seconds++) {
+      time.ns += 1e9;
+      heap.safepoint();
+    }
+    heap.verify();
+    return seconds;
+  };
+  // Five minutes later it is second 420: gc's rounds are at 151, 302 and 453, gccgo's at 120, 181, ... 425.
+  assertEquals([releasedAfter("gc"), releasedAfter("gccgo")], [453, 425]);
+});
+
 Deno.test("what is released in a round is truncated to megabytes, and may be 0", () => {
   const { heap, lines } = makeHeap({ debug: "gctrace=1" });
   using _ = heap;
