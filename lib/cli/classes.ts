@@ -60,7 +60,7 @@ export function classes(options: ClassesOptions, terminal: Terminal): void {
 }
 
 /** The table, from class 1 on. */
-export function classRows(): ClassRow[] {
+function classRows(): ClassRow[] {
   return Array.from({ length: NUM_SIZE_CLASSES - 1 }, (_, i) => classRow(i + 1));
 }
 

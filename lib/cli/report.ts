@@ -9,7 +9,7 @@ import { bold, type Column, grouped, printable, tableLines } from "./text_table.
 import type { Tally } from "./trace_totals.ts";
 
 /** How many types the report lists. */
-export const TYPES_SHOWN = 10;
+const TYPES_SHOWN = 10;
 const MAX_NAME_LENGTH = 80;
 
 const ROUNDED_NOTE = [

@@ -81,7 +81,7 @@ function settingsOf({ platforms, gcPercents, minHeaps }: TuneOptions): TuneSetti
 }
 
 /** The table, and what has to be said to read it. */
-export function tuneText(report: TuneReport, isBold: boolean): string {
+function tuneText(report: TuneReport, isBold: boolean): string {
   const { trace, allocated, peakLive, faults } = report;
   const columns: Column[] = [
     { heading: "platform", align: "left" },
