@@ -5,12 +5,11 @@
  * Entries lie in blocks of 4096 bytes of persistent memory, 101 to a block, on 4-byte words 204. A new block is
  * put in front of the list, and whoever runs the finalizers takes the whole list and begins at the front:
  * of 300 queued in one collection, those from 202 on run first, then 101 to 201, then 0 to 100. gccgo's entries
- * have four words where gc's have five, so that 127 fit.
+ * have four words where gc's have five, so that 127 fit, or 255.
  *
  * ```
- *   block, in 8-byte units   │ NEXT │ ALL_NEXT │ COUNT │ entry 0 │ entry 1 │ ... │ entry 100 │
- *   entry, a unit a word     │ DATA + 1 │ ARGUMENT │ (types, size of the results: at the side, by DATA) │
- *   on 4-byte words, two     │ DATA + 1 │ ARGUMENT │
+ *   block, in words   │ NEXT │ ALL_NEXT │ COUNT │ entry 0 │ entry 1 │ ... │ entry 100 │
+ *   entry             │ DATA + 1 │ ARGUMENT │ (types, size of the results: at the side, by DATA) │
  *
  *   queue ──▶ block ──▶ block          filled, waiting
  *   running ─▶ block ──▶ block         taken by the runner, entry NEXT_ENTRY is next
@@ -38,8 +37,6 @@ const ENTRIES = 3;
 
 /** Words of an entry in Go, which decide how many there are in a block. */
 const ENTRY_WORDS = { gc: 5, gccgo: 4 } as const;
-/** Units of an entry on 4-byte words, where Go's has 20 or 16 bytes. */
-const SHORT_ENTRY_UNITS = 2;
 
 const DATA = 0;
 const ARGUMENT = 1;
@@ -58,7 +55,8 @@ export class FinalizerQueue {
   onQueued: () => void = () => {};
   readonly #memory: Memory;
   readonly #persistent: PersistentMemory;
-  readonly #entryUnits: number;
+  readonly #wordBytes: 4 | 8;
+  readonly #entryWords: number;
   readonly #capacity: number;
   readonly #lock = new Lock();
   #queue: Pointer = 0;
@@ -73,17 +71,12 @@ export class FinalizerQueue {
     platform: Platform,
     compiler: keyof typeof ENTRY_WORDS,
   ) {
-    const { pointerBytes } = platform;
-    const entryWords = ENTRY_WORDS[compiler];
     this.#memory = memory;
     this.#persistent = persistent;
-    this.#entryUnits = pointerBytes === 8 ? entryWords : SHORT_ENTRY_UNITS;
+    this.#wordBytes = platform.pointerBytes;
+    this.#entryWords = ENTRY_WORDS[compiler];
     const bytes = BLOCK_BYTES - goRecordBytes(platform).queueHeader;
-    // gccgo has one more on 4-byte words, for which there is no room.
-    this.#capacity = Math.min(
-      Math.floor(bytes / (entryWords * pointerBytes)),
-      Math.floor((BLOCK_BYTES / 8 - ENTRIES) / this.#entryUnits),
-    );
+    this.#capacity = Math.floor(bytes / (this.#entryWords * this.#wordBytes));
   }
 
   /** Queues a finalizer; seeds' queuefinalizer. */
@@ -92,7 +85,7 @@ export class FinalizerQueue {
     try {
       if (this.#queue === 0 || this.#get(this.#queue, COUNT) === this.#capacity) this.#addBlock();
       const count = this.#get(this.#queue, COUNT);
-      const entry = ENTRIES + count * this.#entryUnits;
+      const entry = ENTRIES + count * this.#entryWords;
       this.#set(this.#queue, entry + DATA, data + 1);
       this.#set(this.#queue, entry + ARGUMENT, argument);
       this.#set(this.#queue, COUNT, count + 1);
@@ -120,8 +113,8 @@ export class FinalizerQueue {
       const block = this.#running;
       // A finalizer may dispose of the heap.
       if (block === 0) return false;
-      const entry = ENTRIES + this.#nextEntry * this.#entryUnits;
-      for (let unit = 0; unit < this.#entryUnits; unit++) this.#set(block, entry + unit, 0);
+      const entry = ENTRIES + this.#nextEntry * this.#entryWords;
+      for (let word = 0; word < this.#entryWords; word++) this.#set(block, entry + word, 0);
       if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
       return this.#running === 0;
     } finally {
@@ -143,7 +136,7 @@ export class FinalizerQueue {
       }
       if (this.#running === 0) return null;
       const block = this.#running;
-      const entry = ENTRIES + this.#nextEntry * this.#entryUnits;
+      const entry = ENTRIES + this.#nextEntry * this.#entryWords;
       return {
         data: this.#get(block, entry + DATA) - 1,
         argument: this.#get(block, entry + ARGUMENT),
@@ -170,7 +163,7 @@ export class FinalizerQueue {
   *waiting(): Generator<QueuedFinalizer, void> {
     for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
       for (let i = 0; i < this.#get(block, COUNT); i++) {
-        const entry = ENTRIES + i * this.#entryUnits;
+        const entry = ENTRIES + i * this.#entryWords;
         const data = this.#get(block, entry + DATA) - 1;
         if (data >= 0) yield { data, argument: this.#get(block, entry + ARGUMENT) };
       }
@@ -200,11 +193,15 @@ export class FinalizerQueue {
     this.#cache = block;
   }
 
-  #get(block: Pointer, unit: number): number {
-    return this.#memory.f64[(block - this.#memory.base) / 8 + unit];
+  #get(block: Pointer, word: number): number {
+    const { base, f64, u32 } = this.#memory;
+    const words = this.#wordBytes === 8 ? f64 : u32;
+    return words[(block - base) / this.#wordBytes + word];
   }
 
-  #set(block: Pointer, unit: number, value: number): void {
-    this.#memory.f64[(block - this.#memory.base) / 8 + unit] = value;
+  #set(block: Pointer, word: number, value: number): void {
+    const { base, f64, u32 } = this.#memory;
+    const words = this.#wordBytes === 8 ? f64 : u32;
+    words[(block - base) / this.#wordBytes + word] = value;
   }
 }
