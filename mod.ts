@@ -63,6 +63,7 @@ export {
   type RetainingRoot,
   type TypeTally,
 } from "./lib/inspect/object_graph.ts";
+export type { ObserveOptions } from "./lib/inspect/observe.ts";
 export type {
   HeapSnapshot,
   Runs,

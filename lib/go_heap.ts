@@ -18,6 +18,7 @@ import { liveGraph } from "./inspect/live_graph.ts";
 import { LiveHeap } from "./inspect/live_heap.ts";
 import { type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import type { ObjectGraph } from "./inspect/object_graph.ts";
+import { type ObserveOptions, Observers } from "./inspect/observe.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
 import { verify } from "./inspect/verify.ts";
 import { checkGCPercent, checkOptions, type GoHeapOptions } from "./options.ts";
@@ -63,6 +64,7 @@ export class GoHeap extends GccgoDoors {
   // These two are on every path that has to be fast.
   readonly #malloc: Assembly["malloc"];
   readonly #memory: Assembly["memory"];
+  readonly #observers = new Observers();
   #isDisposed = false;
 
   static {
@@ -471,6 +473,34 @@ export class GoHeap extends GccgoDoors {
     return readMemStats(this.#parts);
   }
 
+  /**
+   * The heap's statistics every `everyMs` milliseconds, for a dashboard: the first at once, each read when it is
+   * asked for. It costs nothing while nobody waits for the next. It ends when the loop over it is left
+   * and when the heap is disposed of; waiting keeps neither the process alive nor the heap.
+   *
+   * Throws a RangeError if `everyMs` is no whole number from 1 to 2^31 - 1.
+   *
+   * @example Watching a program until it has allocated something
+   * ```ts
+   * import { GoHeap } from "@goheap/goheap";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using heap = new GoHeap();
+   * const program = setInterval(() => heap.newobject(heap.types.string), 10);
+   * const objects: number[] = [];
+   * for await (const { HeapObjects } of heap.observe({ everyMs: 1 })) {
+   *   objects.push(HeapObjects);
+   *   if (HeapObjects > 0) break;
+   * }
+   * clearInterval(program);
+   * assertEquals(objects[0], 0);
+   * ```
+   */
+  observe(options: ObserveOptions): AsyncIterableIterator<MemStats, undefined, void> {
+    this.#requireOpen();
+    return this.#observers.observe(this, options);
+  }
+
   /** Walks everything; throws a GoThrow with the first invariant that does not hold, values included. */
   verify(): void {
     this.#requireOpen();
@@ -517,6 +547,7 @@ export class GoHeap extends GccgoDoors {
     if (this.#parts.door.isInHook) this.#parts.door.refuse();
     this.#isDisposed = true;
     this.#parts.collector.stop();
+    this.#observers.end();
     this.#parts.door.shut("was disposed of");
     this.#parts.release();
   }

@@ -1,11 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { CheckedHeap as GoHeap } from "./checked_heap.ts";
+import { runProgram } from "./run_program.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 const PATIENCE_TURNS = 500;
-const MODULE = new URL("../mod.ts", import.meta.url).href;
-const CONFIG = new URL("../deno.json", import.meta.url).pathname;
-const PROGRAM_LIMIT_MS = 60_000;
 
 /** Ends turns of the event loop until `done`; how many turns is up to the host. */
 async function turns(done: () => boolean): Promise<void> {
@@ -17,22 +15,6 @@ async function turns(done: () => boolean): Promise<void> {
 /** Allocates until the heap wants a collection. */
 function makeGarbage(heap: GoHeap): void {
   for (let i = 0; i < 100; i++) heap.rawmem(100_000);
-}
-
-/** Runs a program in a process of its own; its code sees `GoHeap`. */
-async function runProgram(code: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code: exit, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "eval",
-      `--config=${CONFIG}`,
-      "--v8-flags=--expose-gc",
-      `import { GoHeap } from "${MODULE}";\n${code}`,
-    ],
-    signal: AbortSignal.timeout(PROGRAM_LIMIT_MS),
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  return { code: exit, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
 const GARBAGE = "for (let i = 0; i < 100; i++) heap.rawmem(100_000);";

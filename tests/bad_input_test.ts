@@ -4,6 +4,7 @@ import { ALLOCATION, COLLECTION, LOOKUPS } from "./bad_input/allocation.ts";
 import { OPTIONS } from "./bad_input/bad_call.ts";
 import { BYTES, COPIES, MEMORY } from "./bad_input/memory.ts";
 import { CONSTRUCTOR } from "./bad_input/options.ts";
+import { OBSERVERS } from "./bad_input/observers.ts";
 import { FINALIZERS, POOLS, ROOTS } from "./bad_input/roots.ts";
 import { GCCGO, GCCGO_OF_GC } from "./bad_input/gccgo.ts";
 
@@ -17,6 +18,7 @@ const TABLES = {
   copies: COPIES,
   finalizers: FINALIZERS,
   pools: POOLS,
+  observers: OBSERVERS,
   constructor: CONSTRUCTOR,
   "what only gccgo has, of gc": GCCGO_OF_GC,
 };

@@ -42,8 +42,11 @@ export class Turn {
   }
 }
 
-/** Deno's timers are numbers, Node's are objects, a browser has no process that could end. */
-function letProcessEnd(timer: Timer): void {
+/**
+ * Has a timer not keep the process alive. Deno's timers are numbers, Node's are objects, a browser has no process
+ * that could end.
+ */
+export function letProcessEnd(timer: Timer): void {
   const deno = (globalThis as { Deno?: { unrefTimer?(id: number): void } }).Deno;
   if (typeof timer === "number") deno?.unrefTimer?.(timer);
   else (timer as { unref?(): void }).unref?.();
