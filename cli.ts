@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --allow-read
+#!/usr/bin/env -S deno run --allow-read --allow-write
 /**
  * The `goheap` command: replays allocation traces of programs, compares settings of the collector by them,
  * looks into heap dumps, shows how Go types lie in memory, prints the size classes. What it takes is in lib/cli/command_table.ts.
@@ -28,6 +28,7 @@ import {
   addressIn,
   bytesIn,
   countIn,
+  fileIn,
   gcPercentIn,
   listIn,
   platformIn,
@@ -95,7 +96,8 @@ const DOORS: Readonly<
         Number.MAX_SAFE_INTEGER,
       ),
       isJson: isSet(flags, "json"),
-      heapDumpFile: text(flags, "heapdump"),
+      heapDumpFile: fileIn("heapdump", text(flags, "heapdump")),
+      htmlFile: fileIn("html", text(flags, "html")),
     }, terminal),
   tune: (flags, trace, terminal) => {
     const platforms = text(flags, "platform");

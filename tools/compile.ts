@@ -14,6 +14,7 @@ const compiler = new Deno.Command(Deno.execPath(), {
     "compile",
     "--no-check",
     "--allow-read",
+    "--allow-write",
     "--exclude-unused-npm",
     "--output=dist/goheap",
     "cli.ts",

@@ -94,6 +94,11 @@ export const COMMANDS = {
         value: { name: "FILE", offers: "files" },
         help: "write a dump of the heap at the end, for goheap dump; .gz is compressed",
       },
+      {
+        name: "html",
+        value: { name: "FILE", offers: "files" },
+        help: "write a page with charts of the heap over time, to be opened in a browser",
+      },
       LENIENT,
       PLATFORM,
       { ...JSON_FLAG, help: "print one JSON object; with --sample-interval one a line" },
@@ -102,6 +107,7 @@ export const COMMANDS = {
     examples: [
       ["replay --gctrace trace.txt.gz", "what the heap did, collection by collection"],
       ["replay --gogc 50 --json trace.txt.gz", "the same as data, with half the garbage"],
+      ["replay --html report.html trace.txt.gz", "a page with charts"],
       ["replay --sample-interval 1000 short1-bal.rep", "the heap's size over time, for a chart"],
       ["replay --heapdump end.heapdump trace.txt.gz", "what is left at the end, for goheap dump"],
     ],

@@ -127,6 +127,6 @@ function whyUnreadable(error: unknown): string {
 }
 
 /** The system's words for what went wrong, without the error number and the path that Deno adds. */
-function systemMessage(error: unknown): string {
+export function systemMessage(error: unknown): string {
   return oneLine(error).replace(/ \(os error \d+\).*$/, "");
 }

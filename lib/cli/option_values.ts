@@ -65,6 +65,12 @@ export function addressIn(option: string, value: string | undefined): number | u
   throw new UsageError(`--${option} must be an address, as in 0xc208000000, not '${value}'`);
 }
 
+/** The name of a file; undefined if none is given. */
+export function fileIn(option: string, value: string | undefined): string | undefined {
+  if (value === undefined || (value !== "" && value !== "-")) return value;
+  throw new UsageError(`--${option} must be the name of a file, not '${value}'`);
+}
+
 /** What stands between the commas of `value`, each read by `read`, and each once. */
 export function listIn<T>(option: string, value: string, read: (item: string) => T): T[] {
   const items = [...new Set(value.split(",").map(read))];

@@ -5,7 +5,8 @@
  */
 
 import { gzipSync } from "node:zlib";
-import { CommandError, oneLine } from "./command.ts";
+import { CommandError } from "./command.ts";
+import { systemMessage } from "./input.ts";
 
 /** Writes `bytes` to the file at `path`: compressed, if its name ends in `.gz`. */
 export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
@@ -13,6 +14,6 @@ export async function writeOutput(path: string, bytes: Uint8Array): Promise<void
   try {
     await Deno.writeFile(path, isCompressed ? gzipSync(bytes) : bytes);
   } catch (error) {
-    throw new CommandError(`${path}: cannot write: ${oneLine(error)}`);
+    throw new CommandError(`${path}: cannot write: ${systemMessage(error)}`);
   }
 }

@@ -7,6 +7,7 @@
 import { GoHeap } from "../go_heap.ts";
 import { CommandError, oneLine, type Terminal } from "./command.ts";
 import { HeapBlocks } from "./heap_blocks.ts";
+import { PageRecorder } from "./html/page_recorder.ts";
 import { type Input, openInput } from "./input.ts";
 import { writeOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -34,6 +35,8 @@ export interface ReplayOptions {
   readonly isJson: boolean;
   /** Where to write a dump of the heap as it is at the end. */
   readonly heapDumpFile?: string;
+  /** Where to write a page with charts. */
+  readonly htmlFile?: string;
 }
 
 /** Replays a trace and prints what came of it; throws a `CommandError` if the trace can't be replayed. */
@@ -84,20 +87,27 @@ async function replayInput(
   { progress, print }: { progress: Progress; print: (text: string) => void },
 ): Promise<ReplaySummary> {
   const replayer = new Replayer(new HeapBlocks(heap), options.isLenient);
+  const recorder = options.htmlFile === undefined ? null : new PageRecorder(heap, replayer);
   const sampler = options.sampleInterval === undefined ? null : new Sampler(heap, {
     intervalEvents: options.sampleInterval,
     live: () => replayer.totals.live,
     take: samplePrinter(options.isJson, print),
   });
-  if (sampler !== null) replayer.onEvent = () => sampler.event();
+  const watchers = [sampler, recorder].filter((watcher) => watcher !== null);
+  if (watchers.length > 0) replayer.onEvent = () => watchers.forEach((each) => each.event());
   const lines = await readTrace(input, replayer, progress);
-  sampler?.end();
+  for (const watcher of watchers) watcher.end();
   const setting = {
     trace: input.name,
     platform: heap.platform.name,
     gcPercent: options.gcPercent,
   };
-  return summarize(heap, replayer, setting, lines);
+  const summary = summarize(heap, replayer, setting, lines);
+  if (recorder !== null && options.htmlFile !== undefined) {
+    const page = await recorder.page(summary);
+    await writeOutput(options.htmlFile, new TextEncoder().encode(page));
+  }
+  return summary;
 }
 
 /** Prints samples as lines of JSON, or as CSV, whose heading it prints at once. */

@@ -24,6 +24,7 @@ import { type TraceHandler, TraceReader } from "../inspect/allocfreetrace.ts";
 import { BlockTable } from "./block_table.ts";
 import { NameTable } from "./name_table.ts";
 import { beginsRepTrace, type RepHandler, RepReader } from "./rep_trace.ts";
+import type { StackTotals } from "./stack_totals.ts";
 import { printable } from "./text_table.ts";
 import { TraceTotals } from "./trace_totals.ts";
 
@@ -73,6 +74,8 @@ export class Replayer implements TraceHandler, RepHandler {
   records = 0;
   /** Called after each event: a block was allocated, allocated anew or freed. */
   onEvent: (() => void) | null = null;
+  /** Takes the stacks of allocations; set before the first bytes, null leaves stacks unread. */
+  stacks: StackTotals | null = null;
   readonly #target: BlockTarget;
   readonly #isLenient: boolean;
   #reader: TraceReader | RepReader | null = null;
@@ -97,13 +100,17 @@ export class Replayer implements TraceHandler, RepHandler {
   /** Replays the next bytes of the trace; throws a {@linkcode TraceFault} for a faulty record. */
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#reader ??= beginsRepTrace(chunk[0]) ? new RepReader(this) : new TraceReader(this);
+    this.#reader ??= beginsRepTrace(chunk[0])
+      ? new RepReader(this)
+      : new TraceReader(this, this.stacks);
     this.#reader.push(chunk);
   }
 
   /** Replays what is left at the end of the trace; returns the number of its lines. */
   end(): number {
-    return this.#reader?.end() ?? 0;
+    const lines = this.#reader?.end() ?? 0;
+    this.stacks?.settle();
+    return lines;
   }
 
   /** Takes a block for one that the traced program allocated. */
@@ -115,6 +122,8 @@ export class Replayer implements TraceHandler, RepHandler {
     typeEnd: number,
   ): void {
     this.records++;
+    // The lines that follow are the stack of this record, be it faulty or not.
+    this.stacks?.settle();
     if (this.#isTooLarge(sizeBytes)) return;
     const place = this.#blocks.find(address);
     if (place >= 0) {
@@ -167,10 +176,13 @@ export class Replayer implements TraceHandler, RepHandler {
       return this.#fault("freeOfUnknown", what);
     }
     const oldBytes = this.#blocks.sizeBytesAt(place);
-    const block = this.#target.reallocate(this.#blocks.slotAt(place), oldBytes, sizeBytes);
+    const oldBlock = this.#blocks.slotAt(place);
+    const block = this.#target.reallocate(oldBlock, oldBytes, sizeBytes);
     // While it is copied, both blocks are there.
     this.totals.add(sizeBytes, UNTYPED);
     this.totals.remove(oldBytes, UNTYPED);
+    this.stacks?.released(oldBlock, oldBytes);
+    this.stacks?.allocated(block, sizeBytes);
     this.#blocks.remove(place);
     this.#blocks.add(keyOf(id), sizeBytes, block, UNTYPED);
     this.onEvent?.();
@@ -198,14 +210,19 @@ export class Replayer implements TraceHandler, RepHandler {
   }
 
   #add(key: number, sizeBytes: number, type: number): void {
-    this.#blocks.add(key, sizeBytes, this.#target.allocate(sizeBytes), type);
+    const block = this.#target.allocate(sizeBytes);
+    this.#blocks.add(key, sizeBytes, block, type);
     this.totals.add(sizeBytes, type);
+    this.stacks?.allocated(block, sizeBytes);
     this.onEvent?.();
   }
 
   #remove(place: number): void {
-    this.#target.release(this.#blocks.slotAt(place));
-    this.totals.remove(this.#blocks.sizeBytesAt(place), this.#blocks.typeAt(place));
+    const block = this.#blocks.slotAt(place);
+    const sizeBytes = this.#blocks.sizeBytesAt(place);
+    this.#target.release(block);
+    this.totals.remove(sizeBytes, this.#blocks.typeAt(place));
+    this.stacks?.released(block, sizeBytes);
     this.#blocks.remove(place);
     this.onEvent?.();
   }

@@ -75,6 +75,8 @@ export interface SamplerOptions {
 
 /** Samples a heap as events are told to it. */
 export class Sampler {
+  /** A sample is taken after every so many events; it may be changed between any two. */
+  intervalEvents: number;
   readonly #parts: HeapParts;
   readonly #options: SamplerOptions;
   #events = 0;
@@ -83,6 +85,7 @@ export class Sampler {
 
   /** Makes a sampler of `heap` that has been told of no event. */
   constructor(heap: GoHeap, options: SamplerOptions) {
+    this.intervalEvents = options.intervalEvents;
     this.#parts = partsOf(heap);
     this.#options = options;
     this.#collections = this.#parts.stats[NUM_GC];
@@ -95,7 +98,7 @@ export class Sampler {
     if (collections !== this.#collections) {
       this.#collections = collections;
       this.#sample("collection");
-    } else if (this.#events % this.#options.intervalEvents === 0) {
+    } else if (this.#events % this.intervalEvents === 0) {
       this.#sample("interval");
     }
   }

@@ -19,9 +19,9 @@
  * raw memory, and may hold spaces, commas and parentheses: it ends at the last `)` of the line. What
  * the program itself printed may stand between records.
  *
- * Stacks are 98 % of a trace, and nothing here needs them. So the reader works on
- * bytes, looks for line ends, and looks closer only at lines that begin with `t`; a string is made only
- * for an error message. What it keeps between two chunks is at most one line that may be a record, and
+ * Stacks are 98 % of a trace, and few need them. So the reader works on
+ * bytes, looks for line ends, and looks closer only at lines that begin with `t`, and at those of an allocation's
+ * stack where somebody wants them; a string is made only for an error message. What it keeps between two chunks is at most one line that may be a record, and
  * of that at most {@linkcode MAX_RECORD_BYTES}: memory does not grow with the trace, nor with a line.
  *
  * @module
@@ -51,6 +51,15 @@ export interface TraceHandler {
   malformed(what: string): void;
 }
 
+/** What a {@linkcode TraceReader} tells about the stacks of allocations, if it is asked to. */
+export interface StackHandler {
+  /**
+   * A line of the stack of the last allocation: `bytes` from `start` up to `end`, cut to
+   * {@linkcode MAX_RECORD_BYTES}. `bytes` is valid during the call only.
+   */
+  stackLine(bytes: Uint8Array, start: number, end: number): void;
+}
+
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const SPACE = 0x20;
@@ -73,14 +82,18 @@ export class TraceReader {
   /** The number of the line that is being read, from 1; what a handler names in its messages. */
   line = 1;
   readonly #handler: TraceHandler;
-  /** The beginning of a line that the last chunk left unfinished and that may become a record. */
+  readonly #stacks: StackHandler | null;
+  /** Whether the lines up to the next empty one are a stack that is wanted. */
+  #isInStack = false;
+  /** The beginning of a line that the last chunk left unfinished and that has to be looked at. */
   readonly #carry = new Uint8Array(MAX_RECORD_BYTES);
   #carryBytes = 0;
   #state: "line start" | "in a line" | "in a record" | "in a long record" = "line start";
 
-  /** Makes a reader at the beginning of a trace. */
-  constructor(handler: TraceHandler) {
+  /** Makes a reader at the beginning of a trace, which reads stacks if there is a handler for them. */
+  constructor(handler: TraceHandler, stacks: StackHandler | null = null) {
     this.#handler = handler;
+    this.#stacks = stacks;
   }
 
   /** Reads on; the chunk is not kept. */
@@ -91,11 +104,12 @@ export class TraceReader {
       let end = start;
       while (end < length && chunk[end] !== NEWLINE) end++;
       if (end === length) {
-        this.#state = chunk[start] === LETTER_T ? "in a record" : "in a line";
+        const isRead = this.#isInStack || chunk[start] === LETTER_T;
+        this.#state = isRead ? "in a record" : "in a line";
         if (this.#state === "in a record") this.#carryOver(chunk.subarray(start));
         return;
       }
-      if (chunk[start] === LETTER_T) this.#readLine(chunk, start, end);
+      if (this.#isInStack || chunk[start] === LETTER_T) this.#readLine(chunk, start, end);
       this.line++;
       start = end + 1;
     }
@@ -134,7 +148,7 @@ export class TraceReader {
     if (length > 0) this.#readLine(this.#carry, 0, length, isLong);
   }
 
-  /** Reads the line from `start` up to `end`, if it is a record's first; `isLong` if it has been cut. */
+  /** Reads the line from `start` up to `end`, if it is a record's first or in a stack; `isLong` if it has been cut. */
   #readLine(
     bytes: Uint8Array,
     start: number,
@@ -142,8 +156,12 @@ export class TraceReader {
     isLong = end - start > MAX_RECORD_BYTES,
   ) {
     const prefix = recordPrefix(bytes, start, end);
-    if (prefix === null) return;
-    if (bytes[end - 1] === RETURN) end--;
+    if (end > start && bytes[end - 1] === RETURN) end--;
+    if (prefix === null) {
+      if (this.#isInStack) this.#readStackLine(bytes, start, end);
+      return;
+    }
+    this.#isInStack = false;
     const at = start + prefix.length;
     const fault = isLong
       ? `record is longer than ${MAX_RECORD_BYTES} bytes`
@@ -156,6 +174,11 @@ export class TraceReader {
     );
     const dots = end - start > QUOTED_BYTES ? "..." : "";
     this.#handler.malformed(`malformed record, ${fault}: ${JSON.stringify(quoted)}${dots}`);
+  }
+
+  #readStackLine(bytes: Uint8Array, start: number, end: number): void {
+    if (start === end) this.#isInStack = false;
+    else this.#stacks?.stackLine(bytes, start, Math.min(end, start + MAX_RECORD_BYTES));
   }
 
   #readCollection(bytes: Uint8Array, at: number, end: number): string | null {
@@ -180,7 +203,7 @@ export class TraceReader {
     if (address === 0) return "its address is nil";
     if (sizeBytes === 0) return "its size is 0";
     if (sizeEnd === last) {
-      if (isAllocation) this.#handler.allocation(address, sizeBytes, bytes, last, last);
+      if (isAllocation) this.#allocation(address, sizeBytes, bytes, last, last);
       else this.#handler.free(address, sizeBytes);
       return null;
     }
@@ -189,8 +212,19 @@ export class TraceReader {
     if (bytes[sizeEnd] !== COMMA || bytes[sizeEnd + 1] !== SPACE || typeStart >= last) {
       return "expected a comma, a space and a type after the size";
     }
-    this.#handler.allocation(address, sizeBytes, bytes, typeStart, last);
+    this.#allocation(address, sizeBytes, bytes, typeStart, last);
     return null;
+  }
+
+  #allocation(
+    address: number,
+    sizeBytes: number,
+    bytes: Uint8Array,
+    typeStart: number,
+    typeEnd: number,
+  ): void {
+    this.#handler.allocation(address, sizeBytes, bytes, typeStart, typeEnd);
+    this.#isInStack = this.#stacks !== null;
   }
 }
 
