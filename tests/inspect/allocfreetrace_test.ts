@@ -1,14 +1,19 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   MAX_RECORD_BYTES,
+  type StackHandler,
   type TraceHandler,
   TraceReader,
 } from "../../lib/inspect/allocfreetrace.ts";
 
 /** Writes down each record with the line it stood on. */
-class Recorder implements TraceHandler {
+class Recorder implements TraceHandler, StackHandler {
   readonly records: string[] = [];
-  readonly reader: TraceReader = new TraceReader(this);
+  readonly reader: TraceReader;
+
+  constructor(readsStacks: boolean) {
+    this.reader = new TraceReader(this, readsStacks ? this : null);
+  }
 
   allocation(address: number, size: number, bytes: Uint8Array, start: number, end: number): void {
     const type = new TextDecoder().decode(bytes.subarray(start, end));
@@ -23,13 +28,19 @@ class Recorder implements TraceHandler {
   malformed(what: string): void {
     this.#note(`malformed ${what}`);
   }
+  stackLine(bytes: Uint8Array, start: number, end: number): void {
+    this.#note(`stack ${new TextDecoder().decode(bytes.subarray(start, end))}`);
+  }
   #note(what: string): void {
     this.records.push(`${this.reader.line}: ${what}`);
   }
 }
 
-function readChunks(chunks: Uint8Array[]): { records: string[]; lines: number } {
-  const recorder = new Recorder();
+function readChunks(
+  chunks: Uint8Array[],
+  readsStacks = false,
+): { records: string[]; lines: number } {
+  const recorder = new Recorder(readsStacks);
   for (const chunk of chunks) recorder.reader.push(chunk);
   return { lines: recorder.reader.end(), records: recorder.records };
 }
@@ -174,4 +185,43 @@ Deno.test("the longest record that fits is read, cut or whole", () => {
   const expected = [`1: alloc 10 8 [${type}]`];
   assertEquals(readChunks([bytes]).records, expected);
   assertEquals(readChunks([bytes.slice(0, 40000), bytes.slice(40000)]).records, expected);
+});
+
+/** The records and, behind those of allocations, the lines of their stacks. */
+const WITH_STACKS = [
+  RECORDS[0],
+  "3: stack goroutine 0 [idle]:",
+  "4: stack testing.tRunner(0xc208010000)",
+  "5: stack \t/usr/local/go1.4.3/src/runtime/malloc.go:327 +0x32a fp=0x7fff503d49b0 sp=0x7fff503d4900",
+  RECORDS[1],
+  "8: stack goroutine 1 [running]:",
+  ...RECORDS.slice(2),
+];
+
+Deno.test("stacks of allocations are read where somebody wants them, however the trace is cut", () => {
+  const bytes = new TextEncoder().encode(TRACE);
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const { records } = readChunks([bytes.slice(0, cut), bytes.slice(cut)], true);
+    assertEquals([cut, ...records], [cut, ...WITH_STACKS]);
+  }
+  const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+  assertEquals(readChunks(single, true).records, WITH_STACKS);
+  const other = new TextEncoder().encode(TRACE.replaceAll("\n", "\r\n"));
+  assertEquals(readChunks([other], true).records, WITH_STACKS);
+});
+
+Deno.test("a long line of a stack is cut, and what follows is read", () => {
+  const start = new TextEncoder().encode("tracealloc(0x10, 0x8)\n");
+  const long = new Uint8Array(MAX_RECORD_BYTES + 5).fill(0x61);
+  const end = new TextEncoder().encode("\nf()\n\ng()\ntracegc()\n");
+  const expected = [
+    "1: alloc 10 8 []",
+    `2: stack ${"a".repeat(MAX_RECORD_BYTES)}`,
+    "3: stack f()",
+    "6: gc",
+  ];
+  assertEquals(readChunks([start, long, end], true).records, expected);
+  const whole = new Uint8Array([...start, ...long, ...end]);
+  assertEquals(readChunks([whole], true).records, expected);
+  assertEquals(readChunks([whole.slice(0, 100), whole.slice(100)], true).records, expected);
 });

@@ -21,6 +21,9 @@ const STATE_TEXTS = {
   cached: "in use, in the thread's cache",
 };
 
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** The frame that is shown, and the cells of its map. */
 let frame = frames[frames.length - 1];
 let cells = [];
 
@@ -39,18 +42,21 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
+/** A whole number with commas between thousands. */
 function grouped(value) {
   return value.toLocaleString("en-US");
 }
 
+/** Bytes in the largest unit of which there is one, with three digits. */
 function sized(bytes) {
-  const unit = ["B", "KiB", "MiB", "GiB", "TiB"].findLastIndex((_, i) =>
-    bytes >= 1024 ** i || i === 0
-  );
+  const unit = Math.max(0, UNITS.findLastIndex((_, i) => bytes >= 1024 ** i));
   const value = bytes / 1024 ** unit;
-  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2)} ${
-    ["B", "KiB", "MiB", "GiB", "TiB"][unit]
-  }`;
+  const decimals = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(decimals)} ${UNITS[unit]}`;
+}
+
+function objectsText({ objects }) {
+  return objects === 1 ? "1 object" : `${grouped(objects)} objects`;
 }
 
 function sum(items, of) {
@@ -72,9 +78,9 @@ function showSum() {
     ["HeapInuse", ...bytes(memStats.HeapInuse)],
     ["HeapIdle", ...bytes(memStats.HeapIdle)],
     ["HeapSys", ...bytes(memStats.HeapSys)],
-    ["Live in the trace", sized(live.bytes), `${grouped(live.objects)} objects`],
-    ["Most live at once", sized(peak.bytes), `${grouped(peak.objects)} objects`],
-    ["Allocated", sized(allocated.bytes), `${grouped(allocated.objects)} objects`],
+    ["Live in the trace", sized(live.bytes), objectsText(live)],
+    ["Most live at once", sized(peak.bytes), objectsText(peak)],
+    ["Allocated", sized(allocated.bytes), objectsText(allocated)],
     [
       "Collections",
       grouped(memStats.NumGC),
@@ -92,6 +98,10 @@ function showSum() {
 
 let chart = null;
 
+/** Steps between ticks: there is no half event, and 10, 100 and 1000 are no round numbers of bytes. */
+const EVENT_STEPS = Array.from({ length: 15 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
+const BYTE_STEPS = Array.from({ length: 48 }, (_, i) => 2 ** i);
+
 const CURVES = [
   ["HeapSys", "HeapSys", "sys", {}],
   ["HeapInuse", "HeapInuse", "inuse", {}],
@@ -99,7 +109,7 @@ const CURVES = [
   ["live in the trace", "liveBytes", "trace", {}],
   // It may be far above the heap, which must not become flat for it.
   ["NextGC", "NextGC", "next", { dash: [6, 4], auto: false }],
-];
+].filter(([name]) => name !== "NextGC" || summary.gcPercent >= 0);
 
 function showChartNote() {
   const marks = data.marks.length;
@@ -119,6 +129,7 @@ function verticalLine(u, event, stroke, width) {
   if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
   u.ctx.strokeStyle = stroke;
   u.ctx.lineWidth = width * devicePixelRatio;
+  u.ctx.setLineDash([]);
   u.ctx.beginPath();
   u.ctx.moveTo(x, u.bbox.top);
   u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
@@ -154,8 +165,8 @@ function showChart() {
       height: 340,
       scales: { x: { time: false }, y: { range: (_, _least, top) => [0, 1.05 * (top ?? most)] } },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map(grouped) },
-        { ...axis, size: 76, incrs: byteSteps(), values: (_, ticks) => ticks.map(sized) },
+        { ...axis, incrs: EVENT_STEPS, values: (_, ticks) => ticks.map(grouped) },
+        { ...axis, size: 76, incrs: BYTE_STEPS, values: (_, ticks) => ticks.map(sized) },
       ],
       series: [
         { label: "event", value: (_, event) => event === null ? "-" : grouped(event) },
@@ -175,11 +186,6 @@ function showChart() {
   chart.over.addEventListener("click", () => {
     if (chart.cursor.left >= 0) showFrame(nearestFrame(chart.posToVal(chart.cursor.left, "x")));
   });
-}
-
-/** Steps between ticks: 1, 2 and 5 are no round numbers of bytes. */
-function byteSteps() {
-  return Array.from({ length: 48 }, (_, i) => 2 ** i);
 }
 
 function nearestFrame(event) {
@@ -208,8 +214,11 @@ function showFrame(index) {
 
 // ---- the page map
 
+/** The longest side of a cell. */
+const MAX_CELL_PIXELS = 18;
 let layout = { columns: 1, size: 1 };
 let chosen = -1;
+let colours = null;
 
 function cellsOf(map) {
   const codes = [];
@@ -228,13 +237,13 @@ function cellsOf(map) {
 
 function classColour(cls) {
   if (cls === 0) return `oklch(${colour("lightness")} 0.19 350)`;
-  // From blue for the smallest class to red for the largest.
-  const hue = 265 - 240 * (cls - 1) / (data.classSizes.length - 2);
+  // From blue for the smallest class to red for the largest; small ones, of which there are most, lie farther apart.
+  const hue = 265 - 240 * ((cls - 1) / (data.classSizes.length - 2)) ** 0.6;
   return `oklch(${colour("lightness")} 0.14 ${hue})`;
 }
 
 /** Draws a cell: free pages are grey; those in use have their class's colour, as high as they are full. */
-function drawCell(context, cell, x, y, size, colours) {
+function drawCell(context, cell, x, y, size) {
   const inner = size > 4 ? size - 1 : size;
   if (cell.state === "none") return;
   if (cell.state === "free" || cell.state === "fresh") {
@@ -260,6 +269,7 @@ function mapColours() {
     class: data.classSizes.map((_, cls) => classColour(cls)),
     state: { free: colour("page-free"), fresh: colour("page-fresh") },
     ink: colour("ink"),
+    accent: colour("accent"),
   };
 }
 
@@ -271,18 +281,17 @@ function showMap() {
   const total = Math.ceil(frames[frames.length - 1].pages / data.pagesPerCell);
   const columns = total <= 1024 ? 64 : 128;
   const size = Math.max(2, Math.floor(width * devicePixelRatio / columns));
-  layout = { columns, size: Math.min(size, Math.round(14 * devicePixelRatio)) };
+  layout = { columns, size: Math.min(size, Math.round(MAX_CELL_PIXELS * devicePixelRatio)) };
   canvas.width = columns * layout.size;
   canvas.height = Math.max(1, Math.ceil(total / columns)) * layout.size;
   canvas.style.width = `${canvas.width / devicePixelRatio}px`;
   const context = canvas.getContext("2d");
-  const colours = mapColours();
   cells.forEach((cell, i) => {
     const [x, y] = [i % columns * layout.size, Math.floor(i / columns) * layout.size];
-    drawCell(context, cell, x, y, layout.size, colours);
+    drawCell(context, cell, x, y, layout.size);
   });
   if (chosen >= 0) {
-    context.strokeStyle = colour("accent");
+    context.strokeStyle = colours.accent;
     context.lineWidth = 2;
     context.strokeRect(
       chosen % columns * layout.size,
@@ -335,7 +344,9 @@ function showCell() {
 }
 
 function choose(cell) {
-  chosen = Math.max(0, Math.min(cell, cells.length - 1));
+  const next = Math.max(0, Math.min(cell, cells.length - 1));
+  if (next === chosen) return;
+  chosen = next;
   showMap();
 }
 
@@ -351,10 +362,8 @@ function legendCanvas(draw, isWide) {
 }
 
 function showLegend() {
-  const colours = mapColours();
   const classes = data.classSizes.length - 1;
-  const sample = (cell) =>
-    legendCanvas((context) => drawCell(context, cell, 0, 0, 28, colours), false);
+  const sample = (cell) => legendCanvas((context) => drawCell(context, cell, 0, 0, 28), false);
   const items = [
     [
       legendCanvas((context) => {
@@ -499,6 +508,7 @@ function stackName({ frames: stack, rest }) {
 // ---- all together
 
 function showInColours() {
+  colours = mapColours();
   showChart();
   showLegend();
   showMap();
@@ -533,6 +543,7 @@ map.addEventListener("keydown", (event) => {
 showSum();
 showChartNote();
 showMapNote();
+colours = mapColours();
 showFrame(frames.length - 1);
 showGroups("types", "type", data.types, typeName);
 showGroups("stacks", "stack", data.stacks, stackName);
