@@ -36,6 +36,13 @@ Deno.test("as a process, the command replays a compressed trace from a pipe, and
   assertEquals([trace, allocated], ["<stdin>", { objects: 11290, bytes: 219144 }]);
 });
 
+Deno.test("as a process, the command writes a page only if it may", async () => {
+  const args = ["replay", "--html", "no/such/page.html", "-"];
+  const { code, out, err } = await runProcess(args, await Deno.readFile(EXAMPLE), true);
+  assertEquals([code, out], [1, ""]);
+  assertMatch(err, /^goheap: no\/such\/page.html: cannot write: .*--allow-write.*\n$/);
+});
+
 Deno.test("as a process, the command ends at the first bad line of a pipe that goes on", async () => {
   const expected = {
     code: 1,

@@ -47,7 +47,25 @@ Deno.test("the bundled command is one file that runs by itself", async () => {
   await expectWorkers("--allow-read", 2);
   // A worker is made of the bundle itself; without leave to read that, there is none.
   await expectWorkers("--allow-read=examples", 0);
+  await expectPage();
 });
+
+/** Has the bundle write a page, with nothing in Deno's cache and no way to get it. */
+async function expectPage(): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  const page = `${directory}/page.html`;
+  const replay = ["replay", "--html", page, "examples/bintree9.allocfreetrace.txt.gz"];
+  const flags = ["--no-config", "--cached-only", "--no-prompt", "--allow-read", "--allow-write"];
+  const { code, stderr } = await run(deno, ["run", ...flags, "dist/cli.js", ...replay], {
+    DENO_DIR: `${directory}/cache`,
+  });
+  assertEquals([code, stderr], [0, ""]);
+  const html = await Deno.readTextFile(page);
+  await Deno.remove(directory, { recursive: true });
+  assertMatch(html, /^<!doctype html>/);
+  assertMatch(html, /var uPlot=function/);
+  assertMatch(html, /<\/html>\n$/);
+}
 
 /**
  * Runs tune from the bundle with two runs at a time; it comes to the same with workers and without. The trace
