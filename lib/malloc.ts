@@ -80,7 +80,7 @@ const {
 } = sizeClasses;
 const { NO_SCAN, START } = spanRecord;
 
-const { FlagNoInvokeGC, FlagNoScan, FlagNoZero } = mallocFlags;
+const { FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } = mallocFlags;
 const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
@@ -122,10 +122,22 @@ export interface MallocHooks {
   adviseOutOfMemory(): string;
 }
 
+/** Picks the blocks that the memory profile is made from. */
+export interface AllocationSampler {
+  /** The block at `p`, the last one before the cursor of `cls`, was taken by somebody who looked. */
+  took(cls: number, p: Pointer, flags: number): void;
+  /** The large object of `bytes` at `p` was allocated. */
+  tookLarge(p: Pointer, bytes: number, flags: number): void;
+  /** Has the next tiny block be taken by somebody who looks. */
+  closeTiny(): void;
+}
+
 /** The allocator of one heap. See the head of the module. */
 export class Malloc {
   /** Set when the heap is put together; see {@linkcode MallocHooks}. */
   hooks!: MallocHooks;
+  /** Looks at allocations for the memory profile, if one is made. */
+  sampler: AllocationSampler | null = null;
   /** The type of deferred calls' records, if somebody has asked for it; seeds' deferType. */
   deferType: GoType | null = null;
   readonly #arena: Arena;
@@ -233,7 +245,7 @@ export class Malloc {
 
   #newTinySlowly(size: number, flags: number): Pointer {
     if (size >>> 0 !== size || size === 0) return +this.large(size, null, flags);
-    const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, 0);
+    const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling);
     if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
@@ -243,7 +255,10 @@ export class Malloc {
   #slowly(size: number, type: GoType | null, flags: number): Pointer {
     this.checkRequest(size, type, flags);
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (isNoScan && size < TINY_BYTES) return +this.#tiny(size, flags);
+    if (isNoScan && size < TINY_BYTES) {
+      if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
+      return +this.#tiny(size, flags);
+    }
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return +this.large(size, type, flags);
     }
@@ -275,6 +290,7 @@ export class Malloc {
     if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
     else if (this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED) this.#clearBlock(cls, offset);
     this.#setTypes(cls, offset, size, type);
+    if (this.sampler !== null) this.sampler.took(cls, p, flags);
     return p;
   }
 
@@ -316,6 +332,7 @@ export class Malloc {
     }
     this.#pacer.look();
     const p = this.#arena.pageAddress(start);
+    this.sampler?.tookLarge(p, pages * PAGE_BYTES, flags);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }

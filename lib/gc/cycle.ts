@@ -78,6 +78,8 @@ export class Cycle {
   onCollecting: () => void = () => {};
   /** Called after marking, before anything of this collection is swept. */
   onCollected: ((report: CollectionReport) => void) | null = null;
+  /** Called at the very end; everything is swept then if it was an eager one. */
+  onEnd: (isEager: boolean) => void = () => {};
   /** Spans swept inside pauses since the last report. */
   pauseSweeps = 0;
   /** Spans swept between turns since then. */
@@ -156,6 +158,7 @@ export class Cycle {
         return true;
       case Phase.Sweep:
         if (this.#isEager) this.pauseSweeps += sweep.advance(Slice.whole);
+        this.onEnd(this.#isEager);
         this.#passesLeft--;
         this.#enter(this.#passesLeft > 0 ? Phase.Quiesce : Phase.Off);
         if (this.#passesLeft > 0) this.#beginSecondPass();

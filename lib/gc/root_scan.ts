@@ -110,7 +110,7 @@ export class RootScan {
 
   /** An object with a finalizer keeps alive what it refers to, though not itself. */
   *#finalizable(): Generator<number, void> {
-    if (this.#specials.count === 0) return;
+    if (this.#specials.count(KIND_FINALIZER) === 0) return;
     for (let i = 0; i < this.#spans.made; i++) {
       const { ints } = this.#spans;
       const span = this.#spans.handle(i);

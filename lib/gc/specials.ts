@@ -1,5 +1,5 @@
 /**
- * Specials: what is attached to single blocks, finalizers and, later, profile samples.
+ * Specials: what is attached to single blocks, finalizers and profile samples.
  *
  * Each span has a list of its specials, sorted by where in the span they are attached and, at one place, by
  * kind: a finalizer (1) before a profile sample (2). A record is four int32:
@@ -8,11 +8,15 @@
  *   +0 NEXT    record number + 1 of the next, 0 at the end
  *   +1 OFFSET  bytes from the span's start: of the exact address, which may be inside a tiny block
  *   +2 KIND
- *   +3 DATA    for a finalizer the number of its function, in a table of the finalizers'
+ *   +3 DATA    for a finalizer the number of its function, in a table of the finalizers'; for a sample the
+ *              number of its bucket, in the profile's
  * ```
  *
  * There is at most one special of a kind at a place. A span must be swept before its list changes, since
  * sweeping decides from the list what is kept alive for its finalizer.
+ *
+ * Go's records of the two kinds differ in size, so they are counted apart: even record numbers are those of
+ * finalizers, odd ones those of samples.
  *
  * @module
  */
@@ -31,6 +35,7 @@ const { OTHER_SYS } = statistics;
 const { NEWEST_SPECIAL, SPECIALS } = spanRecord;
 
 export const KIND_FINALIZER = 1;
+export const KIND_PROFILE = 2;
 
 const NEXT = 0;
 const OFFSET = 1;
@@ -39,7 +44,6 @@ const DATA = 3;
 const RECORD_SHIFT = 2;
 const FIRST_RECORDS = 1024;
 const MAX_RECORDS = 2 ** 27;
-
 /** A special as it is read out of its record. */
 export interface Special {
   readonly offset: number;
@@ -51,11 +55,15 @@ export interface Special {
 export class Specials {
   readonly #spans: SpanTable;
   readonly #records = new GrowingInts(MAX_RECORDS << RECORD_SHIFT);
-  readonly #fix: FixAlloc;
+  /** By kind, from KIND_FINALIZER on. */
+  readonly #fix: readonly FixAlloc[];
 
   constructor(platform: Platform, spans: SpanTable, persistent: PersistentMemory) {
     this.#spans = spans;
-    this.#fix = new FixAlloc(goRecordBytes(platform).finalizerSpecial, persistent, OTHER_SYS);
+    const { finalizerSpecial, profileSpecial } = goRecordBytes(platform);
+    this.#fix = [finalizerSpecial, profileSpecial].map((bytes) =>
+      new FixAlloc(bytes, persistent, OTHER_SYS)
+    );
   }
 
   /** Attaches a special to a place in a swept span; false if there is one of that kind. */
@@ -63,7 +71,8 @@ export class Specials {
     const before = this.#findBefore(span, offset, kind);
     const next = this.#next(span, before);
     if (next !== 0 && this.#is(next, offset, kind)) return false;
-    const record = this.#fix.alloc();
+    const parity = kind - KIND_FINALIZER;
+    const record = 2 * this.#fix[parity].alloc() + parity;
     if ((record + 1) << RECORD_SHIFT > this.#records.ints.length) {
       this.#records.cover(Math.max(FIRST_RECORDS << RECORD_SHIFT, 2 * this.#records.ints.length));
     }
@@ -89,13 +98,13 @@ export class Specials {
     if (this.#spans.ints[span + NEWEST_SPECIAL] === found) {
       this.#spans.ints[span + NEWEST_SPECIAL] = before;
     }
-    this.#fix.free(found - 1);
+    this.#fix[kind - KIND_FINALIZER].free((found - 1) >> 1);
     return ints[at + DATA];
   }
 
-  /** How many there are in the heap. */
-  get count(): number {
-    return this.#fix.inuse;
+  /** How many of a kind there are in the heap. */
+  count(kind: number): number {
+    return this.#fix[kind - KIND_FINALIZER].inuse;
   }
 
   /** Whether a span has any. */

@@ -37,7 +37,7 @@ import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { Pacer } from "./pacer.ts";
 import type { Slice } from "./slice.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
+import { KIND_FINALIZER, KIND_PROFILE, type Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { MARK_SHIFT } = bitmapPlanes;
@@ -69,6 +69,8 @@ const UNITS_A_SPAN = 64;
 export interface SweepHooks {
   /** Queues the finalizer `data` of the unreachable object at `p`. */
   queueFinalizer(data: number, p: Pointer): void;
+  /** Counts a block as freed, which was sampled for the memory profile: `data` is its sample's. */
+  freeSample(data: number): void;
   /** Called with each block that becomes free, if it is set. */
   freed: ((p: Pointer, bytes: number) => void) | null;
   /** Called with each small span that has dead blocks, before they become free, if it is set. */
@@ -183,7 +185,11 @@ export class Sweep implements Sweeper {
     return ints[span + CLASS] === 0 ? this.#sweepLarge(span) : this.#sweepSmall(span, preserve);
   }
 
-  /** Queues the finalizers of unmarked blocks and marks those blocks: they live on for the call. */
+  /**
+   * Queues the finalizers of unmarked blocks and marks those blocks: they live on for the call. A tiny block's sample
+   * comes before the finalizers of what is further inside, and is counted as freed though the block is kept: so the
+   * seeds have it.
+   */
   #sweepSpecials(span: number): void {
     const { ints } = this.#spans;
     const { marks } = this.#arena.bitmap;
@@ -197,6 +203,8 @@ export class Sweep implements Sweeper {
       if (kind === KIND_FINALIZER) {
         this.hooks.queueFinalizer(data, address + offset);
         marks[at] |= 1 << (block & 31);
+      } else if (kind === KIND_PROFILE) {
+        this.hooks.freeSample(data);
       }
       this.#specials.remove(span, offset, kind);
     }

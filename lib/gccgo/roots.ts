@@ -64,7 +64,7 @@ export class GccgoRoots {
   }
 
   #markFinalized(): void {
-    if (this.#specials.count === 0) return;
+    if (this.#specials.count(KIND_FINALIZER) === 0) return;
     const { ints } = this.#spans;
     for (let i = 0; i < this.#spans.made; i++) {
       const span = this.#spans.handle(i);

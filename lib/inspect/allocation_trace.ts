@@ -23,15 +23,10 @@
 import type { AllocationWatch } from "../debug_malloc.ts";
 import type { Pointer } from "../platform/platform.ts";
 import type { GoType } from "../types/go_type.ts";
+import { captureStack, framesOf } from "./js_stack.ts";
 
 /** Go shows as many frames of a stack. */
 const MAX_FRAMES = 100;
-
-/** What V8 adds to Error. */
-interface StackTraces {
-  stackTraceLimit?: number;
-  captureStackTrace?(target: { stack?: string }, above: unknown): void;
-}
 
 /** Writes the trace of one heap, a line at a time. See the head of the module. */
 export class AllocationTrace implements AllocationWatch {
@@ -88,17 +83,8 @@ function oneLine(name: string): string {
 
 /** Two lines for each frame of the stack above the function `callee`; none where JavaScript is not V8's. */
 function framesAbove(callee: unknown): string[] {
-  const traces: StackTraces = Error;
-  if (traces.captureStackTrace === undefined) return [];
-  const limit = traces.stackTraceLimit;
-  const holder: { stack?: string } = {};
-  traces.stackTraceLimit = MAX_FRAMES + 1;
-  traces.captureStackTrace(holder, callee);
-  traces.stackTraceLimit = limit;
-  const found = (holder.stack ?? "").split("\n")
-    .map((line) => /^ {4}at (?:(.+) \()?(.+?):(\d+):\d+\)?$/.exec(line))
-    .filter((frame) => frame !== null);
+  const found = framesOf(captureStack(callee, MAX_FRAMES + 1));
   const shown = found.slice(0, MAX_FRAMES)
-    .flatMap(([, name, file, line]) => [`js.${name ?? "func"}()`, `\t${file}:${line}`]);
+    .flatMap(({ name, file, line }) => [`js.${name}()`, `\t${file}:${line}`]);
   return found.length > MAX_FRAMES ? [...shown, "...additional frames elided..."] : shown;
 }

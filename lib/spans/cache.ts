@@ -50,8 +50,10 @@ const {
   FLOATS_LENGTH,
   INTS_LENGTH,
   INTS_SHIFT,
+  LIMIT,
   LOCAL_CACHE_ALLOC,
   LOCAL_LOOKUPS,
+  LOCAL_TAKEN,
   LOCAL_TINY_ALLOCS,
   PATTERN,
   SPAN,
@@ -77,6 +79,8 @@ const MIN_CLEARED_BLOCKS = 32;
 export class Cache implements LocalCounts {
   readonly floats: Float64Array = new Float64Array(new SharedArrayBuffer(8 * FLOATS_LENGTH));
   readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4 * INTS_LENGTH));
+  /** The LIMIT of a run that is new in the cache. */
+  newLimit = Infinity;
   /** A bit a class: whether a span is held for it. Pages change hands too often to look at all classes. */
   readonly #held = new Int32Array(new SharedArrayBuffer(4 * CLASS_WORDS));
   /** A page a class: what the blocks of runs that are CLEARED held, by offset in the span. */
@@ -154,7 +158,28 @@ export class Cache implements LocalCounts {
     const at = cls << CLASS_SHIFT;
     const isFast = this.ints[(cls << INTS_SHIFT) + CONTENTS] <= CLEARED &&
       this.ints[ATTENTION] === 0;
-    this.floats[at + STOP] = this.floats[at + (isFast ? END : CURSOR)];
+    const { floats } = this;
+    const cursor = floats[at + CURSOR];
+    floats[at + STOP] = isFast
+      ? Math.max(cursor, Math.min(floats[at + END], floats[at + LIMIT]))
+      : cursor;
+  }
+
+  /** Has blocks of `cls` that begin at `limit` or behind it take the slow path. */
+  setLimit(cls: number, limit: Pointer): void {
+    this.floats[(cls << CLASS_SHIFT) + LIMIT] = limit;
+    this.setStop(cls);
+  }
+
+  /** The classes that a span is held for, ascending. */
+  get heldClasses(): number[] {
+    const classes: number[] = [];
+    for (let word = 0; word < CLASS_WORDS; word++) {
+      for (let bits = this.#held[word]; bits !== 0; bits &= bits - 1) {
+        classes.push((word << 5) + lowestBit(bits));
+      }
+    }
+    return classes;
   }
 
   #setStops(): void {
@@ -237,6 +262,14 @@ export class Cache implements LocalCounts {
     return bytes;
   }
 
+  /** Bytes of the blocks that were taken from here since this was asked last. */
+  takeTaken(): number {
+    for (const cls of this.heldClasses) this.#count(cls << CLASS_SHIFT);
+    const bytes = this.floats[LOCAL_TAKEN];
+    this.floats[LOCAL_TAKEN] = 0;
+    return bytes;
+  }
+
   /** Objects added to tiny blocks here, not added up yet. */
   get tinyAllocs(): number {
     return this.floats[LOCAL_TINY_ALLOCS] + (this.ints[TINY] >>> TINY_SHIFT);
@@ -257,7 +290,9 @@ export class Cache implements LocalCounts {
 
   #count(at: number): void {
     const { floats } = this;
-    floats[LOCAL_CACHE_ALLOC] += floats[at + CURSOR] - floats[at + COUNTED];
+    const bytes = floats[at + CURSOR] - floats[at + COUNTED];
+    floats[LOCAL_CACHE_ALLOC] += bytes;
+    floats[LOCAL_TAKEN] += bytes;
     floats[at + COUNTED] = floats[at + CURSOR];
   }
 
@@ -374,6 +409,7 @@ export class Cache implements LocalCounts {
     floats[at + CURSOR] = cursor;
     floats[at + COUNTED] = cursor;
     floats[at + END] = floats[at + BASE] + end * size;
+    floats[at + LIMIT] = this.newLimit;
     floats[at + BLOCK_BYTES] = size;
     floats[at + PATTERN] = pattern;
     ints[slot + CONTENTS] = contents;

@@ -10,6 +10,7 @@
  *   +4 END          where the run ends
  *   +5 BASE         address of the span
  *   +6 COUNTED      up to where local bytes are counted
+ *   +7 LIMIT        STOP lies no further, wherever END is
  * ```
  *
  * Class 0 has neither span nor run; its places hold what there is one of:
@@ -17,8 +18,9 @@
  * ```
  *   floats  0 CURSOR and 1 STOP: 0 both, so that a request     ints  0 ATTENTION
  *           for no bytes finds that run used up                      1 TINY   bytes used of the tiny block,
- *           4 TINY_ADDRESS                                             and above them the objects that were
- *           5 LOCAL_CACHE_ALLOC                                        added to it
+ *           2 LOCAL_TAKEN                                              and above them the objects that were
+ *           4 TINY_ADDRESS                                             added to it
+ *           5 LOCAL_CACHE_ALLOC
  *           6 LOCAL_TINY_ALLOCS
  *           7 LOCAL_LOOKUPS
  * ```
@@ -26,7 +28,8 @@
  * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
  * at. So STOP is END only where that is true: it is CURSOR, and every allocation takes the slow path, where
  * blocks have to be cleared one by one, and everywhere as long as ATTENTION is not 0. Whatever wants to see
- * allocations sets a bit there; heaps which do not ask for it pay nothing.
+ * allocations sets a bit there; heaps which do not ask for it pay nothing. The memory profile wants to see only
+ * the allocation at which its next sample is due: LIMIT is as far as it cannot be.
  *
  * @module
  */
@@ -42,10 +45,12 @@ export const PATTERN = 3;
 export const END = 4;
 export const BASE = 5;
 export const COUNTED = 6;
+export const LIMIT = 7;
 /** float64 in a cache. */
 export const FLOATS_LENGTH = NUM_SIZE_CLASSES << CLASS_SHIFT;
 
 /** In the floats, in the place of class 0. */
+export const LOCAL_TAKEN = 2;
 export const TINY_ADDRESS = 4;
 export const LOCAL_CACHE_ALLOC = 5;
 export const LOCAL_TINY_ALLOCS = 6;
