@@ -51,6 +51,9 @@ export {
   type DumpType,
   HeapDumpError,
 } from "./lib/inspect/heap_dump_format.ts";
+export { heapProfileProto } from "./lib/inspect/heap_profile_proto.ts";
+export { heapProfileText } from "./lib/inspect/heap_profile_text.ts";
+export type { MemProfile, MemProfileRecord } from "./lib/inspect/mem_profile.ts";
 export type { MemStats, SizeClassStats } from "./lib/inspect/mem_stats.ts";
 export {
   type Dominators,
@@ -64,6 +67,8 @@ export {
   type TypeTally,
 } from "./lib/inspect/object_graph.ts";
 export type { ObserveOptions } from "./lib/inspect/observe.ts";
+export { ProfileDoors } from "./lib/inspect/profile_doors.ts";
+export type { ProfileFrame } from "./lib/inspect/profile_stacks.ts";
 export type {
   HeapSnapshot,
   Runs,

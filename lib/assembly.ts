@@ -42,6 +42,7 @@ import { finalizerRules } from "./gccgo/finalizer_rules.ts";
 import { makeGccgo } from "./gccgo/gccgo.ts";
 import { AllocationTrace } from "./inspect/allocation_trace.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
+import { MemProfiler } from "./inspect/mem_profile.ts";
 import { TypeRecords } from "./inspect/type_records.ts";
 import { freedHook, traceCollections, watchOf } from "./inspect/tracing.ts";
 import { Lookup } from "./lookup.ts";
@@ -52,6 +53,7 @@ import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.
 import { goRecordBytes } from "./platform/go_records.ts";
 import type { Pointer } from "./platform/platform.ts";
 import { Pools } from "./pool.ts";
+import { ProfileSampler } from "./profile_sampler.ts";
 import { Cache } from "./spans/cache.ts";
 import { FreeLists } from "./spans/free_list.ts";
 import { PageHeap } from "./spans/page_heap.ts";
@@ -189,6 +191,7 @@ function makeDoors(
   const allocationTrace = isOn(options, "allocfreetrace") ? new AllocationTrace(trace) : null;
   sweep.hooks = {
     queueFinalizer: (data, p) => finalizers.queue(data, p),
+    freeSample: (data) => profiler.free(data),
     freed: freedHook(arena, allocationTrace, isOn(options, "gcstress")),
   };
   if (allocationTrace !== null) {
@@ -210,14 +213,19 @@ function makeDoors(
     requireOpen: () => door.requireOpen(),
     adviseOutOfMemory: () => adviseOutOfMemory(collector),
   };
+  const sampler = new ProfileSampler(spanParts.cache, options.compiler);
+  const profiler = new MemProfiler({ ...mallocParts, malloc, sampler });
+  profiler.rate = options.memProfileRate;
+  collector.cycle.onEnd = (isEager) => profiler.collected(isEager);
   const gccgo = makeGccgo(options, { ...mallocParts, malloc });
   const fence = isFenced ? new Fence(arena, spans) : null;
   if (isOn(options, "gctrace")) {
-    const parts = { ...memory, ...spanParts, ...gc, typeRecords, gccgo };
+    const parts = { ...memory, ...spanParts, ...gc, typeRecords, gccgo, profiler };
     traceCollections(parts, collector, finalizers, scavenger, trace);
   }
   return {
     gccgo,
+    profiler,
     typeRecords,
     pools,
     malloc: gccgo?.malloc ?? malloc,

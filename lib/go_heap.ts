@@ -10,7 +10,7 @@ import { assemble, type Assembly } from "./assembly.ts";
 import { badArgument, requireInteger } from "./errors.ts";
 import { Frame, Ref } from "./frame.ts";
 import type { Eface, ObjectPlace } from "./gc/finalizer_rules.ts";
-import { GccgoDoors, openGccgo } from "./gccgo/doors.ts";
+import { openGccgo } from "./gccgo/doors.ts";
 import { type FinalizerCycle, findFinalizerCycles } from "./inspect/finalizer_cycles.ts";
 import { heapDump } from "./inspect/heap_dump_writer.ts";
 import type { HeapParts } from "./inspect/heap_parts.ts";
@@ -19,6 +19,7 @@ import { LiveHeap } from "./inspect/live_heap.ts";
 import { type MemStats, readMemStats } from "./inspect/mem_stats.ts";
 import type { ObjectGraph } from "./inspect/object_graph.ts";
 import { type ObserveOptions, Observers } from "./inspect/observe.ts";
+import { openProfile, ProfileDoors } from "./inspect/profile_doors.ts";
 import { type HeapSnapshot, snapshot } from "./inspect/snapshot.ts";
 import { verify } from "./inspect/verify.ts";
 import { checkGCPercent, checkOptions, type GoHeapOptions } from "./options.ts";
@@ -54,7 +55,7 @@ export let partsOf: (heap: GoHeap) => HeapParts;
  * assertEquals(heap.ReadMemStats().HeapObjects, 1000);
  * ```
  */
-export class GoHeap extends GccgoDoors {
+export class GoHeap extends ProfileDoors {
   /** The platform whose addresses and layouts the heap has. */
   readonly platform: Platform;
   /** Makes type descriptors for this heap. */
@@ -82,6 +83,7 @@ export class GoHeap extends GccgoDoors {
     this.#malloc = parts.malloc;
     this.#memory = parts.memory;
     openGccgo(this, () => (this.#requireOpen(), parts.gccgo));
+    openProfile(this, () => (this.#requireOpen(), parts));
   }
 
   /**

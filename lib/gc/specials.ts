@@ -44,6 +44,7 @@ const DATA = 3;
 const RECORD_SHIFT = 2;
 const FIRST_RECORDS = 1024;
 const MAX_RECORDS = 2 ** 27;
+
 /** A special as it is read out of its record. */
 export interface Special {
   readonly offset: number;

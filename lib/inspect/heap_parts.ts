@@ -23,6 +23,7 @@ import type { Cache } from "../spans/cache.ts";
 import type { FreeLists } from "../spans/free_list.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { TypeTable } from "../types/type_table.ts";
+import type { MemProfiler } from "./mem_profile.ts";
 import type { TypeRecords } from "./type_records.ts";
 
 /** What a heap is put together from, as far as it is looked at from outside. */
@@ -39,6 +40,7 @@ export interface HeapParts {
   readonly checkMark: CheckMark;
   readonly collector: Collector;
   readonly persistent: PersistentMemory;
+  readonly profiler: MemProfiler;
   readonly stats: Float64Array;
   /** What only a heap that follows gccgo has. */
   readonly gccgo: Gccgo | null;

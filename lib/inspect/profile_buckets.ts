@@ -31,7 +31,8 @@
  */
 
 import { GrowingInts } from "../arena/bitmap.ts";
-import { growableBuffer } from "../platform/memory.ts";
+import { GoThrow } from "../errors.ts";
+import { growableBuffer } from "../platform/address_space.ts";
 
 const BLOCK_BYTES = 0;
 const FINAL = 1;
@@ -40,6 +41,7 @@ const RECENT = 5;
 /** Behind each of the three: the blocks of that generation that were freed. */
 const FREED = 1;
 const FLOATS_SHIFT = 3;
+const BUCKET_BYTES = 8 << FLOATS_SHIFT;
 
 const STACK = 0;
 const TURN = 1;
@@ -65,8 +67,8 @@ export interface BucketCounts {
 
 /** The buckets of one profile. See the head of the module. */
 export class ProfileBuckets {
-  #floats = new Float64Array(0);
-  readonly #floatBuffer = growableBuffer((8 * MAX_BUCKETS) << FLOATS_SHIFT)!;
+  #floats: Float64Array = new Float64Array(0);
+  readonly #floatBuffer: SharedArrayBuffer;
   readonly #ints = new GrowingInts(MAX_BUCKETS << INTS_SHIFT);
   /** Buckets that nobody uses. */
   readonly #unused: number[] = [];
@@ -76,6 +78,13 @@ export class ProfileBuckets {
   readonly #known: number[] = [];
   #made = 0;
   #turn = 0;
+
+  /** Makes a profile without buckets. */
+  constructor() {
+    const buffer = growableBuffer(BUCKET_BYTES * MAX_BUCKETS);
+    if (buffer === null) throw new GoThrow("runtime: cannot reserve heap metadata");
+    this.#floatBuffer = buffer;
+  }
 
   /** Makes a bucket for a block of `bytes` that was just allocated, on a stack that is not known yet. */
   add(bytes: number): number {
@@ -175,7 +184,7 @@ export class ProfileBuckets {
     if ((bucket + 1) << INTS_SHIFT > this.#ints.ints.length) {
       const buckets = Math.max(FIRST_BUCKETS, 2 * bucket);
       this.#ints.cover(buckets << INTS_SHIFT);
-      this.#floatBuffer.grow((8 * buckets) << FLOATS_SHIFT);
+      this.#floatBuffer.grow(BUCKET_BYTES * buckets);
       this.#floats = new Float64Array(this.#floatBuffer, 0, buckets << FLOATS_SHIFT);
     }
     this.#made++;
