@@ -60,6 +60,7 @@ const {
   DEAD_PATTERN,
   END,
   INTS_SHIFT,
+  LIMIT,
   NO_PATTERN,
   PATTERN,
   START_PAGE,
@@ -124,7 +125,7 @@ export interface MallocHooks {
 
 /** Picks the blocks that the memory profile is made from. */
 export interface AllocationSampler {
-  /** The block at `p`, the last one before the cursor of `cls`, was taken by somebody who looked. */
+  /** The block at `p`, the last one before the cursor of `cls`, was taken from behind LIMIT, or is not to be sampled. */
   took(cls: number, p: Pointer, flags: number): void;
   /** The large object of `bytes` at `p` was allocated. */
   tookLarge(p: Pointer, bytes: number, flags: number): void;
@@ -290,7 +291,8 @@ export class Malloc {
     if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
     else if (this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED) this.#clearBlock(cls, offset);
     this.#setTypes(cls, offset, size, type);
-    if (this.sampler !== null) this.sampler.took(cls, p, flags);
+    const isPromised = runs[at + CURSOR] <= runs[at + LIMIT] && (flags & FlagNoProfiling) === 0;
+    if (!isPromised) this.sampler?.took(cls, p, flags);
     return p;
   }
 

@@ -19,7 +19,7 @@
  *
  * A new run is promised what it holds, as long as that is there to spare: a subtraction, and all that most slow
  * allocations pay. When there is not enough, what was really taken is added up, and what is left is shared out. So
- * of the 8192 blocks of 64 bytes between two samples at Go's rate, some 10 are looked at one by one, and still each
+ * of the 8192 blocks of 64 bytes between two samples at Go's rate, 2 to 10 are looked at one by one, and still each
  * sample is the very block that the seeds' comparison picks.
  *
  * The state is two int32:
@@ -123,12 +123,12 @@ export class ProfileSampler implements AllocationSampler {
     };
   }
 
-  /** The block at `p`, the last one before the cursor of `cls`, was taken by somebody who looked. */
+  /** The block at `p`, the last one before the cursor of `cls`, was taken from behind LIMIT, or is not to be sampled. */
   took(cls: number, p: Pointer, flags: number): void {
     const at = cls << CLASS_SHIFT;
     const bytes = this.#runs[at + BLOCK_BYTES];
     const isProfiled = (flags & FlagNoProfiling) === 0;
-    if (isProfiled && this.#isPromised(cls, p)) return;
+    if (isProfiled && this.#promiseRun(cls, p)) return;
     this.#state[NEXT_SAMPLE] -= this.#cache.takeTaken() - bytes;
     const isSample = isProfiled && this.#isSample(bytes);
     this.#shareOut(cls);
@@ -149,15 +149,13 @@ export class ProfileSampler implements AllocationSampler {
     this.#cache.setLimit(TINY_SIZE_CLASS, 0);
   }
 
-  /** Whether no sample can be due with the block at `p`; promises a new run all that it holds, if that can be. */
-  #isPromised(cls: number, p: Pointer): boolean {
+  /** If the block at `p` is the first of a new run, promises the run all that it holds; false if that cannot be. */
+  #promiseRun(cls: number, p: Pointer): boolean {
     const runs = this.#runs;
     const at = cls << CLASS_SHIFT;
-    const bytes = runs[at + BLOCK_BYTES];
-    const limit = runs[at + LIMIT];
-    if (p + bytes <= limit) return true;
     const runBytes = runs[at + END] - p;
-    if (limit !== 0 || bytes >= this.#rate || runBytes > this.#spare) return false;
+    const isNew = runs[at + LIMIT] === 0;
+    if (!isNew || runs[at + BLOCK_BYTES] >= this.#rate || runBytes > this.#spare) return false;
     this.#spare -= runBytes;
     this.#cache.setLimit(cls, runs[at + END]);
     return true;
@@ -184,8 +182,8 @@ export class ProfileSampler implements AllocationSampler {
   }
 
   /**
-   * Promises the runs what may be taken before the next sample. If they hold more, `cls`, which asked, gets half of it
-   * and the others equal parts of the rest: whoever allocates will come again, and nobody has to come often.
+   * Promises the runs what may be taken before the next sample. If they hold more, `cls`, which asked, gets half of
+   * it and the others equal parts of the rest: whoever allocates will ask again, and nobody has to ask often.
    */
   #shareOut(cls: number): void {
     const runs = this.#runs;

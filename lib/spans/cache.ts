@@ -248,11 +248,7 @@ export class Cache implements LocalCounts {
 
   /** Bytes allocated here less bytes swept by this thread, not added up yet. */
   get cacheAlloc(): number {
-    for (let word = 0; word < CLASS_WORDS; word++) {
-      for (let bits = this.#held[word]; bits !== 0; bits &= bits - 1) {
-        this.#count(((word << 5) + lowestBit(bits)) << CLASS_SHIFT);
-      }
-    }
+    this.#countAll();
     return this.floats[LOCAL_CACHE_ALLOC];
   }
 
@@ -264,7 +260,7 @@ export class Cache implements LocalCounts {
 
   /** Bytes of the blocks that were taken from here since this was asked last. */
   takeTaken(): number {
-    for (const cls of this.heldClasses) this.#count(cls << CLASS_SHIFT);
+    this.#countAll();
     const bytes = this.floats[LOCAL_TAKEN];
     this.floats[LOCAL_TAKEN] = 0;
     return bytes;
@@ -286,6 +282,14 @@ export class Cache implements LocalCounts {
   purgeLookups(stats: Float64Array): void {
     stats[LOOKUPS] += this.floats[LOCAL_LOOKUPS];
     this.floats[LOCAL_LOOKUPS] = 0;
+  }
+
+  #countAll(): void {
+    for (let word = 0; word < CLASS_WORDS; word++) {
+      for (let bits = this.#held[word]; bits !== 0; bits &= bits - 1) {
+        this.#count(((word << 5) + lowestBit(bits)) << CLASS_SHIFT);
+      }
+    }
   }
 
   #count(at: number): void {
