@@ -14,6 +14,8 @@
  *   fenced       pages whose object was freed still hold what they were overwritten with
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
  *   specials     sorted, inside their span
+ *   profile      what can be taken before anybody looks is less than what the next sample is away;
+ *                sampled blocks that its buckets count as alive = specials of samples
  *   span types   see verify_gccgo.ts
  *   types        where they are recorded, every block in use has one
  * ```
@@ -36,7 +38,16 @@ import { GoThrow } from "../errors.ts";
 import { Phase } from "../gc/world.ts";
 import { ALLOCATE_BLACK } from "../gc/write_barrier.ts";
 import { PAGE_BYTES } from "../platform/platform.ts";
-import { ATTENTION, CLASS_SHIFT, DEAD_PATTERN, PATTERN } from "../spans/cache_record.ts";
+import {
+  ATTENTION,
+  BLOCK_BYTES,
+  CLASS_SHIFT,
+  CURSOR,
+  DEAD_PATTERN,
+  END,
+  PATTERN,
+  STOP,
+} from "../spans/cache_record.ts";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "../spans/size_classes.ts";
 import {
   BLOCKS,
@@ -91,6 +102,7 @@ export function verify(parts: HeapParts): void {
   }
   verifyStats(parts, handles);
   verifyWorld(parts);
+  verifyProfile(parts);
   if (parts.gccgo !== null) verifyGccgo(parts, parts.gccgo, handles);
 }
 
@@ -226,6 +238,28 @@ function verifyInUse(parts: HeapParts, span: number): void {
       () => `offset ${offset}, kind ${kind} in ${where}`,
     );
     before = offset * 4 + kind;
+  }
+}
+
+function verifyProfile({ profiler, cache }: HeapParts): void {
+  const { inBuckets, specials } = profiler.liveBlocks;
+  equal("sampled blocks that are alive have specials", specials, inBuckets);
+  if (profiler.rate === 0) return;
+  const { allowedBytes, takeableBytes } = profiler.sampler.promise;
+  check(
+    takeableBytes <= allowedBytes,
+    "no sample is passed over",
+    () => `${takeableBytes} bytes can be taken before anybody looks, ${allowedBytes} may`,
+  );
+  const { floats } = cache;
+  for (const cls of cache.heldClasses) {
+    const at = cls << CLASS_SHIFT;
+    const blocks = (floats[at + STOP] - floats[at + CURSOR]) / floats[at + BLOCK_BYTES];
+    check(
+      blocks >= 0 && Number.isInteger(blocks) && floats[at + STOP] <= floats[at + END],
+      "a run stops between two of its blocks",
+      () => `${blocks} blocks behind the cursor of class ${cls}`,
+    );
   }
 }
 
