@@ -98,6 +98,7 @@ const DOORS: Readonly<
       isJson: isSet(flags, "json"),
       heapDumpFile: fileIn("heapdump", text(flags, "heapdump")),
       htmlFile: fileIn("html", text(flags, "html")),
+      profileFile: fileIn("profile", text(flags, "profile")),
     }, terminal),
   tune: (flags, trace, terminal) => {
     const platforms = text(flags, "platform");

@@ -99,6 +99,11 @@ export const COMMANDS = {
         value: { name: "FILE", offers: "files" },
         help: "write a page with charts of the heap over time, to be opened in a browser",
       },
+      {
+        name: "profile",
+        value: { name: "FILE", offers: "files" },
+        help: "write who allocated what, for go tool pprof: .pb.gz, or Go's old text",
+      },
       LENIENT,
       PLATFORM,
       { ...JSON_FLAG, help: "print one JSON object; with --sample-interval one a line" },
@@ -110,6 +115,7 @@ export const COMMANDS = {
       ["replay --html report.html trace.txt.gz", "a page with charts"],
       ["replay --sample-interval 1000 short1-bal.rep", "the heap's size over time, for a chart"],
       ["replay --heapdump end.heapdump trace.txt.gz", "what is left at the end, for goheap dump"],
+      ["replay --profile heap.pb.gz trace.txt.gz", "who allocated it, for go tool pprof"],
     ],
   },
   tune: {

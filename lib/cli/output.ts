@@ -10,9 +10,13 @@ import { systemMessage } from "./input.ts";
 
 /** Writes `bytes` to the file at `path`: compressed, if its name ends in `.gz`. */
 export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
-  const isCompressed = path.endsWith(".gz");
+  await writeBytes(path, path.endsWith(".gz") ? gzipSync(bytes) : bytes);
+}
+
+/** Writes `bytes` to the file at `path`, as they are. */
+export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    await Deno.writeFile(path, isCompressed ? gzipSync(bytes) : bytes);
+    await Deno.writeFile(path, bytes);
   } catch (error) {
     throw new CommandError(`${path}: cannot write: ${systemMessage(error)}`);
   }

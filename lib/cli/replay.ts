@@ -4,18 +4,21 @@
  * @module
  */
 
-import { GoHeap } from "../go_heap.ts";
+import { GoHeap, partsOf } from "../go_heap.ts";
+import { heapProfileProto } from "../inspect/heap_profile_proto.ts";
+import { heapProfileText } from "../inspect/heap_profile_text.ts";
 import { CommandError, oneLine, type Terminal } from "./command.ts";
 import { HeapBlocks } from "./heap_blocks.ts";
 import { PageRecorder } from "./html/page_recorder.ts";
 import { type Input, openInput } from "./input.ts";
-import { writeOutput } from "./output.ts";
+import { writeBytes, writeOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { Replayer } from "./replayer.ts";
 import { reportText } from "./report.ts";
 import { csvHeading, csvLine, type HeapSample, Sampler } from "./sampler.ts";
 import { type ReplaySummary, summarize } from "./summary.ts";
 import { readTrace } from "./trace_reading.ts";
+import { TraceStacks } from "./trace_stacks.ts";
 
 /** What `goheap replay` can be told. */
 export interface ReplayOptions {
@@ -37,6 +40,8 @@ export interface ReplayOptions {
   readonly heapDumpFile?: string;
   /** Where to write a page with charts. */
   readonly htmlFile?: string;
+  /** Where to write the memory profile at the end. */
+  readonly profileFile?: string;
 }
 
 /** Replays a trace and prints what came of it; throws a `CommandError` if the trace can't be replayed. */
@@ -56,8 +61,9 @@ export async function replay(options: ReplayOptions, terminal: Terminal): Promis
     terminal.out(text);
   };
   const summary = await replayInput(input, heap, options, { progress, print });
-  const { heapDumpFile } = options;
+  const { heapDumpFile, profileFile } = options;
   if (heapDumpFile !== undefined) await writeOutput(heapDumpFile, heap.writeHeapDump());
+  if (profileFile !== undefined) await writeProfile(profileFile, heap);
   if (options.sampleInterval !== undefined) return;
   if (options.isJson) terminal.out(`${JSON.stringify(summary, null, 2)}\n`);
   else terminal.out(`${options.hasGctrace ? "\n" : ""}${reportText(summary, terminal.isBold)}`);
@@ -71,6 +77,8 @@ function makeHeap(options: ReplayOptions, trace: (line: string) => void): GoHeap
       gcPercent,
       minHeapBytes: 0,
       collect: "malloc",
+      // A trace has few allocations, and all of them are wanted.
+      memProfileRate: options.profileFile === undefined ? 0 : 1,
       debug: hasGctrace ? "gctrace=1" : "",
       trace,
     });
@@ -78,6 +86,14 @@ function makeHeap(options: ReplayOptions, trace: (line: string) => void): GoHeap
     const where = platform ?? "this machine's platform";
     throw new CommandError(`cannot make a heap for ${where}: ${oneLine(error)}`);
   }
+}
+
+/** Writes the profile of all that is allocated and freed by now, as if a collection had just ended. */
+async function writeProfile(path: string, heap: GoHeap): Promise<void> {
+  partsOf(heap).profiler.collected(true);
+  const profile = heap.memProfile();
+  if (path.endsWith(".pb.gz")) await writeBytes(path, heapProfileProto(profile));
+  else await writeOutput(path, new TextEncoder().encode(heapProfileText(profile)));
 }
 
 async function replayInput(
@@ -88,6 +104,9 @@ async function replayInput(
 ): Promise<ReplaySummary> {
   const replayer = new Replayer(new HeapBlocks(heap), options.isLenient);
   const recorder = options.htmlFile === undefined ? null : new PageRecorder(heap, replayer);
+  if (options.profileFile !== undefined) {
+    replayer.stackSource = partsOf(heap).profiler.source = new TraceStacks();
+  }
   const sampler = options.sampleInterval === undefined ? null : new Sampler(heap, {
     intervalEvents: options.sampleInterval,
     live: () => replayer.totals.live,

@@ -20,12 +20,13 @@
  * @module
  */
 
-import { type TraceHandler, TraceReader } from "../inspect/allocfreetrace.ts";
+import { type StackHandler, type TraceHandler, TraceReader } from "../inspect/allocfreetrace.ts";
 import { BlockTable } from "./block_table.ts";
 import { NameTable } from "./name_table.ts";
 import { beginsRepTrace, type RepHandler, RepReader } from "./rep_trace.ts";
 import type { StackTotals } from "./stack_totals.ts";
 import { printable } from "./text_table.ts";
+import type { TraceStacks } from "./trace_stacks.ts";
 import { TraceTotals } from "./trace_totals.ts";
 
 /**
@@ -58,7 +59,7 @@ export interface BlockTarget {
 }
 
 /** A replay in progress: takes a trace's bytes, drives the heap, keeps the totals. */
-export class Replayer implements TraceHandler, RepHandler {
+export class Replayer implements TraceHandler, StackHandler, RepHandler {
   /** Objects and bytes so far. */
   readonly totals: TraceTotals = new TraceTotals();
   /** Names of the types so far. */
@@ -76,6 +77,8 @@ export class Replayer implements TraceHandler, RepHandler {
   onEvent: (() => void) | null = null;
   /** Takes the stacks of allocations; set before the first bytes, null leaves stacks unread. */
   stacks: StackTotals | null = null;
+  /** The same for the memory profile of the heap. */
+  stackSource: TraceStacks | null = null;
   readonly #target: BlockTarget;
   readonly #isLenient: boolean;
   #reader: TraceReader | RepReader | null = null;
@@ -102,7 +105,7 @@ export class Replayer implements TraceHandler, RepHandler {
     if (chunk.length === 0) return;
     this.#reader ??= beginsRepTrace(chunk[0])
       ? new RepReader(this)
-      : new TraceReader(this, this.stacks);
+      : new TraceReader(this, this.stacks === null && this.stackSource === null ? null : this);
     this.#reader.push(chunk);
   }
 
@@ -124,6 +127,7 @@ export class Replayer implements TraceHandler, RepHandler {
     this.records++;
     // The lines that follow are the stack of this record, be it faulty or not.
     this.stacks?.settle();
+    this.stackSource?.settle();
     if (this.#isTooLarge(sizeBytes)) return;
     const place = this.#blocks.find(address);
     if (place >= 0) {
@@ -131,6 +135,12 @@ export class Replayer implements TraceHandler, RepHandler {
       return this.#fault("allocationOfLive", `allocation at ${hex(address)}, where ${there} lies`);
     }
     this.#add(address, sizeBytes, this.types.numberOf(bytes, typeStart, typeEnd));
+  }
+
+  /** Takes a line of the stack of the last allocation. */
+  stackLine(bytes: Uint8Array, start: number, end: number): void {
+    this.stacks?.stackLine(bytes, start, end);
+    this.stackSource?.stackLine(bytes, start, end);
   }
 
   /** Lets go of the block that stands for one that the traced program freed. */
