@@ -52,6 +52,8 @@ class HeapDumpWriter {
 
   write(): Uint8Array<ArrayBuffer> {
     const { parts } = this.#heap;
+    // What this takes is counted below.
+    parts.profiler.tellAll();
     const memStats = readMemStats(parts);
     this.#out.magic(DUMP_MAGIC);
     this.#writeParams();
@@ -72,6 +74,7 @@ class HeapDumpWriter {
     for (const name of MEM_STATS_FIELDS) this.#out.varint(Math.floor(memStats[name]));
     for (const pauseNs of memStats.PauseNs) this.#out.varint(Math.floor(pauseNs));
     this.#out.varint(memStats.NumGC);
+    this.#writeProfile();
     this.#out.varint(Tag.End);
     if (this.#heap.knowsTypes) this.#writeRecordedTypes();
     return this.#out.finish();
@@ -196,6 +199,23 @@ class HeapDumpWriter {
     };
     this.#heap.forEachFinalizer(writer(Tag.Finalizer));
     this.#heap.forEachQueued(writer(Tag.QueuedFinalizer));
+  }
+
+  #writeProfile(): void {
+    const out = this.#out;
+    const { profiler } = this.#heap.parts;
+    for (const { address, record } of profiler.buckets()) {
+      out.varints(Tag.MemProf, address, record.blockBytes, record.stack.length);
+      for (const frame of record.stack) {
+        out.string(frame.function);
+        out.string(frame.file);
+        out.varint(frame.line);
+      }
+      out.varints(record.allocObjects, record.freeObjects);
+    }
+    for (const { block, bucket } of profiler.samples()) {
+      out.varints(Tag.AllocSample, block, bucket);
+    }
   }
 
   #writeRecordedTypes(): void {

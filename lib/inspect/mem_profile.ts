@@ -27,7 +27,7 @@ import { KIND_PROFILE, type Specials } from "../gc/specials.ts";
 import type { Malloc } from "../malloc.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import type { ProfileSampler } from "../profile_sampler.ts";
-import { START } from "../spans/span_record.ts";
+import { IN_USE, START, STATE } from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import { captureStack, framesOf, type RawStack } from "./js_stack.ts";
 import type { MemStats } from "./mem_stats.ts";
@@ -116,6 +116,8 @@ export class MemProfiler {
   #waiting: { bucket: number; stack: RawStack }[] = [];
   #firstWaiting = 0;
   #lastRate = 0;
+  /** Where Go would have the buckets whose stacks are told. */
+  readonly #addresses = new Map<number, Pointer>();
 
   constructor(parts: {
     malloc: Malloc;
@@ -170,20 +172,47 @@ export class MemProfiler {
     if (isEager) this.#buckets?.turn();
   }
 
+  /** Tells all stacks apart; buckets and samples are complete then. */
+  tellAll(): void {
+    while (this.#firstWaiting < this.#waiting.length) this.#tellNext(this.#buckets!);
+  }
+
   /** Reads the profile. */
   read(readMemStats: () => MemStats): MemProfile {
+    this.tellAll();
     const buckets = this.#buckets;
-    if (buckets !== null) {
-      while (this.#firstWaiting < this.#waiting.length) this.#tellNext(buckets);
-      if (buckets.known.every((bucket) => isEmpty(buckets.final(bucket)))) {
-        // No collection yet: what would two of them make known?
-        buckets.turn();
-        buckets.turn();
-      }
+    if (buckets?.known.every((bucket) => isEmpty(buckets.final(bucket)))) {
+      // No collection yet: what would two of them make known?
+      buckets.turn();
+      buckets.turn();
     }
-    const records = buckets?.known.map((bucket) => this.#record(buckets, bucket)) ?? [];
+    const records = this.buckets().map(({ record }) => record);
     records.sort((a, b) => b.inuseBytes - a.inuseBytes || b.allocBytes - a.allocBytes);
     return { rate: this.#lastRate, timeMs: Date.now(), records, memStats: readMemStats() };
+  }
+
+  /** The buckets whose stacks are told, the newest first. */
+  buckets(): { address: Pointer; record: MemProfileRecord }[] {
+    const buckets = this.#buckets;
+    return buckets?.known.map((bucket) => ({
+      address: this.#addresses.get(bucket)!,
+      record: this.#record(buckets, bucket),
+    })) ?? [];
+  }
+
+  /** Sampled blocks that are not freed, with the addresses of their buckets, whose stacks must be told. */
+  *samples(): Generator<{ block: Pointer; bucket: Pointer }, void> {
+    if (this.#buckets === null) return;
+    for (let i = 0; i < this.#spans.made; i++) {
+      const span = this.#spans.handle(i);
+      if (this.#spans.ints[span + STATE] !== IN_USE) continue;
+      const base = this.#arena.pageAddress(this.#spans.ints[span + START]);
+      for (const { offset, kind, data } of this.#specials.list(span)) {
+        if (kind !== KIND_PROFILE) continue;
+        const bucket = this.#addresses.get(this.#buckets.countingFor(data))!;
+        yield { block: base + offset, bucket };
+      }
+    }
   }
 
   /** Sampled blocks that are not freed, by their buckets and by their specials; they are the same. */
@@ -216,7 +245,7 @@ export class MemProfiler {
     if (!buckets.has(bucket, number)) {
       const { pointerBytes } = this.#arena.platform;
       const bytes = (BUCKET_WORDS + frames.length) * pointerBytes;
-      this.#persistent.alloc(bytes, 0, BUCKHASH_SYS);
+      this.#addresses.set(bucket, this.#persistent.alloc(bytes, 0, BUCKHASH_SYS));
     }
     buckets.tellStack(bucket, number);
     this.#firstWaiting++;

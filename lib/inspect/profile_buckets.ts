@@ -133,8 +133,7 @@ export class ProfileBuckets {
   free(bucket: number): void {
     const { ints } = this.#ints;
     const stack = ints[(bucket << INTS_SHIFT) + STACK];
-    const counting = stack <= FIRST_FORWARD ? FIRST_FORWARD - stack : bucket;
-    this.#floats[this.#catchUp(counting) + PREVIOUS + FREED]++;
+    this.#floats[this.#catchUp(this.countingFor(bucket)) + PREVIOUS + FREED]++;
     if (stack === UNKNOWN) ints[(bucket << INTS_SHIFT) + STACK] = UNKNOWN_FREED;
     if (stack <= FIRST_FORWARD) this.withdraw(bucket);
   }
@@ -147,6 +146,12 @@ export class ProfileBuckets {
   /** Buckets with a stack, the one that was found last first. */
   get known(): number[] {
     return this.#known.toReversed();
+  }
+
+  /** The bucket that counts what happens to the block of `bucket`. */
+  countingFor(bucket: number): number {
+    const stack = this.#ints.ints[(bucket << INTS_SHIFT) + STACK];
+    return stack <= FIRST_FORWARD ? FIRST_FORWARD - stack : bucket;
   }
 
   /** The size of the blocks of a bucket. */
