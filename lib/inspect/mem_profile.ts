@@ -59,14 +59,17 @@ export interface StackSource {
 export interface MemProfileRecord {
   /** The size of each, in bytes. */
   readonly blockBytes: number;
-  /** Blocks that were sampled, and their bytes. */
+  /** Blocks that were sampled. */
   readonly allocObjects: number;
+  /** Their bytes. */
   readonly allocBytes: number;
   /** Those of them that were freed since. */
   readonly freeObjects: number;
+  /** Their bytes. */
   readonly freeBytes: number;
   /** Those that were not. */
   readonly inuseObjects: number;
+  /** Their bytes. */
   readonly inuseBytes: number;
   /** Where they were allocated, innermost call first, at most 32. */
   readonly stack: readonly ProfileFrame[];
@@ -87,15 +90,17 @@ export interface MemProfile {
 /** The folder of this module's source; empty where it was bundled with other code. */
 const OWN_FILES = /^.*\/lib\/(?=inspect\/[^/]+$)/.exec(import.meta.url)?.[0] ?? "";
 
+/** Whether a file is one of this module's; what has a fragment is an example from the documentation in it. */
+function isOwn(file: string): boolean {
+  return OWN_FILES !== "" && file.startsWith(OWN_FILES) && !file.includes("#");
+}
+
 const jsStacks: StackSource = {
   maxWaiting: JS_STACKS_WAITING,
   take: () => captureStack(MemProfiler.prototype.sample, MAX_PROFILE_FRAMES + OWN_FRAMES),
   framesOf(stack) {
     const frames = framesOf(stack);
-    const first = OWN_FILES === ""
-      ? 0
-      : frames.findIndex(({ file }) => !file.startsWith(OWN_FILES));
-    return frames.slice(Math.max(first, 0));
+    return frames.slice(Math.max(frames.findIndex(({ file }) => !isOwn(file)), 0));
   },
 };
 

@@ -29,11 +29,13 @@ export interface ProfileFrame {
   readonly function: string;
   /** Where its source is: a URL or a path. */
   readonly file: string;
+  /** The line there, from 1. */
   readonly line: number;
-  /** 0 if it is not known. */
+  /** The column there, from 1; 0 if it is not known. */
   readonly column: number;
-  /** The address of what follows the call, made up for JavaScript, and how far that is behind the function's start. */
+  /** The address of what follows the call. JavaScript has none: the profile makes some up. */
   readonly pc: number;
+  /** How many bytes that is behind the function's start. */
   readonly offset: number;
 }
 
