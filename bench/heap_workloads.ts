@@ -18,6 +18,7 @@ import { makeGraph, randomBelow, type Workload } from "./workloads.ts";
 const MOST_PIECE_BYTES = 2 ** 30;
 const WORD_BYTES = 8;
 const MOST_DEPTH = 64;
+const GO_PROFILE_RATE = 524288;
 
 /**
  * Where an address goes that nobody needs, as it goes to a package-level variable in the Go program. In a local
@@ -29,7 +30,9 @@ const sink = new Float64Array(1);
 /** Makes a workload ready on a heap of its own, or returns null where its trace is not there. */
 export const prepareHeap: Prepare = (workload) => {
   if (workload.kind === "replay") return replay(workload);
-  const heap = new GoHeap({ platform: "linux/amd64", collect: "malloc", gcPercent: -1 });
+  const memProfileRate = workload.kind === "mallocProfiled" ? GO_PROFILE_RATE : 0;
+  const settings = { platform: "linux/amd64", collect: "malloc", gcPercent: -1 } as const;
+  const heap = new GoHeap({ ...settings, memProfileRate });
   addBallast(heap, workload.ballastBytes);
   addGraph(heap, workload);
   const run = runOf(heap, workload);
@@ -44,6 +47,7 @@ function runOf(heap: GoHeap, workload: Workload): Run {
   const { kind, operations, sizes: [bytes] } = workload;
   switch (kind) {
     case "malloc":
+    case "mallocProfiled":
     case "mallocAmongLive":
       return { batch: mallocOf(heap, workload) };
     case "newobject":

@@ -31,6 +31,7 @@
 /** How a workload is carried out; each program of `peers/` has one function a kind, or leaves it out. */
 export type WorkloadKind =
   | "malloc"
+  | "mallocProfiled"
   | "newobject"
   | "collect"
   | "mallocAmongLive"
@@ -182,6 +183,15 @@ export const workloads: readonly Workload[] = [
   withPointers(16, 0.55),
   withPointers(32, 0.45),
   withPointers(64, 0.45),
+  {
+    ...common,
+    name: "malloc 64 B with pointers, sampled at 512 KiB",
+    group: "malloc",
+    kind: "mallocProfiled",
+    operations: 2_000_000,
+    sizes: [64],
+    pointers: true,
+  },
   noscan("malloc 1 KiB noscan", [KiB], 100_000, 0.5),
   noscan("malloc 64 KiB noscan", [64 * KiB], 4_000, 0.4),
   {

@@ -11,6 +11,7 @@ import {
   type MemProfileRecord,
   type Ref,
 } from "../../mod.ts";
+import { RefusingAddressSpace } from "../refusing_address_space.ts";
 
 const ALL = { platform: "linux/amd64", collect: "malloc", memProfileRate: 1 } as const;
 
@@ -339,6 +340,45 @@ Deno.test("a heap dump has the buckets and the samples of the profile", () => {
   );
   const bucket = buckets.find(({ size }) => size === 112)!.address;
   assertEquals(allocSamples, refs.map(({ pointer }) => ({ object: pointer, bucket })));
+});
+
+Deno.test("what a profile finds no memory for is refused in the seeds' words, and comes later", () => {
+  using space = new RefusingAddressSpace();
+  using heap = new GoHeap({ ...ALL, addressSpace: space, gcPercent: -1 });
+  const fillChunk = () => {
+    const { persistent } = partsOf(heap);
+    for (let room = 1; room > 0;) {
+      const { pos, end } = persistent.position;
+      room = end - pos;
+      if (room > 0) heap.persistentalloc(Math.min(65535, room), 1, "other_sys");
+    }
+  };
+  const refuse = (work: () => void) => {
+    space.refusals = Infinity;
+    assertThrows(work, GoThrow, "runtime: cannot allocate memory");
+    space.refusals = 0;
+    heap.verify();
+  };
+  heap.MemProfileRate = 0;
+  heap.rawmem(100);
+  heap.rawmem(200);
+  heap.MemProfileRate = 1;
+  fillChunk();
+  // The table of buckets, then records of specials.
+  refuse(() => heap.rawmem(100));
+  assertEquals(heap.memProfile().records, []);
+  heap.rawmem(100);
+  fillChunk();
+  refuse(() => {
+    for (let i = 0; i < 10000; i++) heap.rawmem(8);
+  });
+  // And buckets, whose stacks are told at last.
+  fillChunk();
+  refuse(() => heap.memProfile());
+  refuse(() => heap.memProfile());
+  const { records } = heap.memProfile();
+  heap.verify();
+  assertEquals(sumOf(records, (r) => r.inuseObjects), partsOf(heap).profiler.liveBlocks.specials);
 });
 
 Deno.test("a disposed heap has no profile", () => {
