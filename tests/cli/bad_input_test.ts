@@ -101,6 +101,7 @@ const USAGE: [args: string[], message: string][] = [
   [["tune"], "tune takes one trace, got 0"],
   [["replay", "a", "--html="], "--html must be the name of a file, not ''"],
   [["replay", "a", "--heapdump="], "--heapdump must be the name of a file, not ''"],
+  [["replay", "a", "--profile="], "--profile must be the name of a file, not ''"],
   [["replay", "a", "--html=-"], "--html must be the name of a file, not '-'"],
   [["tune", "a", "--html", "b"], "tune takes no --html"],
   [["layout"], "layout takes one type, got 0"],

@@ -2,7 +2,6 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { traceFrames } from "../../lib/cli/trace_stacks.ts";
-import { TraceReader } from "../../lib/inspect/allocfreetrace.ts";
 import { GoHeap } from "../../mod.ts";
 import { replaySummary, runCommand, withFile } from "./run_command.ts";
 
@@ -142,36 +141,36 @@ Deno.test("frames are told from whoever asked for memory on, without arguments",
   assertEquals(traceFrames(""), []);
 });
 
-Deno.test("a reader tells a stack with its allocation, however the trace is cut", () => {
+Deno.test("the stack of a record that was left out is nobody's", async () => {
+  const record = (first: string, name: string) =>
+    `${first}\ngoroutine 1 [running]:\n${name}(0x1)\n\t/a.go:1 +0x5 fp=0x1 sp=0x1\n\n`;
   const trace = [
-    "tracealloc(0x10, 0x20, T)\ngoroutine 1 [running]:\nf(0x1)\n\ttesting.go:1\ntime.g()\n\tb.go:2\n\n",
-    "tracealloc(0x30, 0x40)\r\ngoroutine 1 [running]:\r\nh()\r\n\r\nnoise\n",
-    "tracealloc(0x50, 0x60, U)\ngoroutine 2 [running]:\ntracefree(0x10, 0x20)\n\ntracegc()\n",
-    "tracealloc(0x70, 0x80)\nlast()",
+    record("tracealloc(0x1000, 0x40, T)", "main.first"),
+    record("tracealloc(0x1000, 0x40, T)", "main.faulty"),
+    "what the program prints\n",
+    record("tracefree(0x1000, 0x40)", "runtime.freed"),
+    record("tracealloc(0x2000, 0x80)", "main.last"),
   ].join("");
-  const bytes = new TextEncoder().encode(trace);
-  const expected = [
-    "1 16 32 T goroutine 1 [running]:|f(0x1)|\ttesting.go:1|time.g()|\tb.go:2|",
-    "8 48 64  goroutine 1 [running]:|h()|",
-    "13 80 96 U goroutine 2 [running]:|",
-    "15 free 16",
-    "17 gc",
-    "18 112 128  last()|",
-  ];
-  for (let cut = 1; cut <= bytes.length; cut++) {
-    const told: string[] = [];
-    const reader: TraceReader = new TraceReader({
-      allocation(address, sizeBytes, typeBytes, start, end) {
-        const type = new TextDecoder().decode(typeBytes.subarray(start, end));
-        const stack = reader.stack.replaceAll("\n", "|");
-        told.push(`${reader.line} ${address} ${sizeBytes} ${type} ${stack}`);
-      },
-      free: (address) => told.push(`${reader.line} free ${address}`),
-      collection: () => told.push(`${reader.line} gc`),
-      malformed: (what) => told.push(what),
+  await withFolder(async (folder) => {
+    await withFile(trace, async (path) => {
+      await replaySummary("--lenient", "--profile", `${folder}/heap.txt`, path);
     });
-    reader.readsStacks = true;
-    for (let at = 0; at < bytes.length; at += cut) reader.push(bytes.subarray(at, at + cut));
-    assertEquals([reader.end(), told], [19, expected], `in pieces of ${cut}`);
-  }
+    assertEquals(recordsOf(await Deno.readTextFile(`${folder}/heap.txt`)), [
+      "1: 128 [1: 128] main.last",
+      "1: 64 [1: 64] main.first",
+    ]);
+  });
+});
+
+Deno.test("a page and a profile can be written of one replay", async () => {
+  await withFolder(async (folder) => {
+    await replaySummary("--profile", `${folder}/alone.txt`, EXAMPLE);
+    const files = ["--html", `${folder}/page.html`, "--profile", `${folder}/heap.txt`];
+    await replaySummary(...files, EXAMPLE);
+    const [alone, together] = await Promise.all(["alone", "heap"].map(async (name) => {
+      return (await Deno.readTextFile(`${folder}/${name}.txt`)).replace(/^# PauseNs.*$/m, "");
+    }));
+    assertEquals(together, alone);
+    assertMatch(await Deno.readTextFile(`${folder}/page.html`), /main\.build/);
+  });
 });

@@ -5,5 +5,4 @@
  * @module
  */
 
-export const OPEN_ROWS: readonly string[] = [
-];
+export const OPEN_ROWS: readonly string[] = [];
