@@ -17,8 +17,8 @@
  *   next sample in 1000 bytes           run of 64-byte blocks     │ CURSOR ▒▒▒▒ LIMIT ........... END │    960
  * ```
  *
- * A new run is promised what it holds, as long as that is there to spare: a subtraction, and all that most slow
- * allocations pay. When there is not enough, what was really taken is added up, and what is left is shared out. So
+ * A new run is promised what it holds, as long as that is there to spare: a subtraction, and all that most runs
+ * cost. When there is not enough, what was really taken is added up, and what is left is shared out. So
  * of the 8192 blocks of 64 bytes between two samples at Go's rate, 2 to 10 are looked at one by one, and still each
  * sample is the very block that the seeds' comparison picks.
  *
@@ -41,8 +41,9 @@ import * as sizeClasses from "./spans/size_classes.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { FlagNoProfiling } = mallocFlags;
-const { BLOCK_BYTES, CLASS_SHIFT, COUNTED, CURSOR, END, LIMIT, LOCAL_TAKEN, STOP } = cacheRecord;
-const { TINY_SIZE_CLASS } = sizeClasses;
+const { BLOCK_BYTES, CLASS_SHIFT, COUNTED, CURSOR, END, LIMIT, LOCAL_TAKEN, SPARE, STOP } =
+  cacheRecord;
+const { MAX_SMALL_BYTES, TINY_SIZE_CLASS } = sizeClasses;
 
 const NEXT_SAMPLE = 0;
 const RANDOM = 1;
@@ -73,8 +74,6 @@ export class ProfileSampler implements AllocationSampler {
   readonly #isGccgo: boolean;
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   #rate = 0;
-  /** Bytes that are promised to no run. */
-  #spare = 0;
 
   constructor(cache: Cache, compiler: "gc" | "gccgo") {
     this.#cache = cache;
@@ -94,9 +93,12 @@ export class ProfileSampler implements AllocationSampler {
     cache.takeTaken();
     this.#rate = rate;
     this.#state[NEXT_SAMPLE] = rate === 0 ? 0 : this.#draw();
-    cache.newLimit = rate === 0 ? Infinity : 0;
-    if (rate > 0) this.#shareOut(0);
-    else for (const cls of cache.heldClasses) cache.setLimit(cls, Infinity);
+    if (rate > 0) {
+      this.#shareOut(0);
+    } else {
+      this.#runs[SPARE] = Infinity;
+      for (const cls of cache.heldClasses) cache.setLimit(cls, Infinity);
+    }
   }
 
   /** Where sampling stands; tests put it where Go's stood. */
@@ -128,7 +130,6 @@ export class ProfileSampler implements AllocationSampler {
     const at = cls << CLASS_SHIFT;
     const bytes = this.#runs[at + BLOCK_BYTES];
     const isProfiled = (flags & FlagNoProfiling) === 0;
-    if (isProfiled && this.#promiseRun(cls, p)) return;
     this.#state[NEXT_SAMPLE] -= this.#cache.takeTaken() - bytes;
     const isSample = isProfiled && this.#isSample(bytes);
     this.#shareOut(cls);
@@ -147,18 +148,6 @@ export class ProfileSampler implements AllocationSampler {
   /** Has the next tiny block be taken by somebody who looks. */
   closeTiny(): void {
     this.#cache.setLimit(TINY_SIZE_CLASS, 0);
-  }
-
-  /** If the block at `p` is the first of a new run, promises the run all that it holds; false if that cannot be. */
-  #promiseRun(cls: number, p: Pointer): boolean {
-    const runs = this.#runs;
-    const at = cls << CLASS_SHIFT;
-    const runBytes = runs[at + END] - p;
-    const isNew = runs[at + LIMIT] === 0;
-    if (!isNew || runs[at + BLOCK_BYTES] >= this.#rate || runBytes > this.#spare) return false;
-    this.#spare -= runBytes;
-    this.#cache.setLimit(cls, runs[at + END]);
-    return true;
   }
 
   /** Counts a block, in Go's int32, and says whether it is a sample. */
@@ -194,7 +183,8 @@ export class ProfileSampler implements AllocationSampler {
       if (runs[at + BLOCK_BYTES] < this.#rate) runBytes += runs[at + END] - runs[at + CURSOR];
     }
     const allowed = Math.max(0, this.#state[NEXT_SAMPLE] - 1);
-    this.#spare = Math.max(0, allowed - runBytes);
+    // A class of larger blocks, of which each is a sample, must not be promised any.
+    runs[SPARE] = this.#rate > MAX_SMALL_BYTES ? Math.max(0, allowed - runBytes) : 0;
     const favour = Math.max(1, open.length - 1);
     const parts = open.length + (open.includes(cls) ? favour - 1 : 0);
     for (const held of open) {

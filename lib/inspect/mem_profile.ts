@@ -230,7 +230,8 @@ export class MemProfiler {
 
   #makeBuckets(): ProfileBuckets {
     const { pointerBytes } = this.#arena.platform;
-    this.#persistent.alloc(TABLE_WORDS * pointerBytes, 0, BUCKHASH_SYS);
+    const table = this.#persistent.alloc(TABLE_WORDS * pointerBytes, 0, BUCKHASH_SYS);
+    if (table === 0) throw new GoThrow("runtime: cannot allocate memory");
     return this.#buckets = new ProfileBuckets();
   }
 

@@ -57,6 +57,7 @@ const {
   LOCAL_TINY_ALLOCS,
   PATTERN,
   SPAN,
+  SPARE,
   START_PAGE,
   STOP,
   TINY,
@@ -79,8 +80,6 @@ const MIN_CLEARED_BLOCKS = 32;
 export class Cache implements LocalCounts {
   readonly floats: Float64Array = new Float64Array(new SharedArrayBuffer(8 * FLOATS_LENGTH));
   readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4 * INTS_LENGTH));
-  /** The LIMIT of a run that is new in the cache. */
-  newLimit = Infinity;
   /** A bit a class: whether a span is held for it. Pages change hands too often to look at all classes. */
   readonly #held = new Int32Array(new SharedArrayBuffer(4 * CLASS_WORDS));
   /** A page a class: what the blocks of runs that are CLEARED held, by offset in the span. */
@@ -98,6 +97,7 @@ export class Cache implements LocalCounts {
     this.#freeLists = freeLists;
     this.#central = central;
     this.clear();
+    this.floats[SPARE] = Infinity;
   }
 
   /** The span that the cache holds for `cls`; EMPTY_SPAN if none. */
@@ -413,7 +413,7 @@ export class Cache implements LocalCounts {
     floats[at + CURSOR] = cursor;
     floats[at + COUNTED] = cursor;
     floats[at + END] = floats[at + BASE] + end * size;
-    floats[at + LIMIT] = this.newLimit;
+    floats[at + LIMIT] = this.#promise(floats[at + END] - cursor) ? floats[at + END] : 0;
     floats[at + BLOCK_BYTES] = size;
     floats[at + PATTERN] = pattern;
     ints[slot + CONTENTS] = contents;
@@ -425,6 +425,14 @@ export class Cache implements LocalCounts {
       codes,
       size >> wordShift,
     );
+  }
+
+  /** Takes bytes off SPARE, if there are as many. */
+  #promise(bytes: number): boolean {
+    const { floats } = this;
+    if (bytes > floats[SPARE]) return false;
+    floats[SPARE] -= bytes;
+    return true;
   }
 
   #giveBackRun(cls: number, span: number): void {

@@ -19,7 +19,8 @@
  *   floats  0 CURSOR and 1 STOP: 0 both, so that a request     ints  0 ATTENTION
  *           for no bytes finds that run used up                      1 TINY   bytes used of the tiny block,
  *           2 LOCAL_TAKEN                                              and above them the objects that were
- *           4 TINY_ADDRESS                                             added to it
+ *           3 SPARE                                                    added to it
+ *           4 TINY_ADDRESS
  *           5 LOCAL_CACHE_ALLOC
  *           6 LOCAL_TINY_ALLOCS
  *           7 LOCAL_LOOKUPS
@@ -28,8 +29,11 @@
  * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
  * at. So STOP is END only where that is true: it is CURSOR, and every allocation takes the slow path, where
  * blocks have to be cleared one by one, and everywhere as long as ATTENTION is not 0. Whatever wants to see
- * allocations sets a bit there; heaps which do not ask for it pay nothing. The memory profile wants to see only
- * the allocation at which its next sample is due: LIMIT is as far as it cannot be.
+ * allocations sets a bit there; heaps which do not ask for it pay nothing.
+ *
+ * The memory profile wants to see only the allocation at which its next sample is due: LIMIT is as far as it
+ * cannot be. A new run has its LIMIT at END if SPARE, the bytes that are promised to no run, suffices for all of it,
+ * else before its first block. In heaps without a profile SPARE is infinite.
  *
  * @module
  */
@@ -51,6 +55,7 @@ export const FLOATS_LENGTH = NUM_SIZE_CLASSES << CLASS_SHIFT;
 
 /** In the floats, in the place of class 0. */
 export const LOCAL_TAKEN = 2;
+export const SPARE = 3;
 export const TINY_ADDRESS = 4;
 export const LOCAL_CACHE_ALLOC = 5;
 export const LOCAL_TINY_ALLOCS = 6;
