@@ -41,8 +41,7 @@ import * as sizeClasses from "./spans/size_classes.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { FlagNoProfiling } = mallocFlags;
-const { BLOCK_BYTES, CLASS_SHIFT, COUNTED, CURSOR, END, LIMIT, LOCAL_TAKEN, SPARE, STOP } =
-  cacheRecord;
+const { BLOCK_BYTES, CLASS_SHIFT, COUNTED, CURSOR, END, LOCAL_TAKEN, SPARE, STOP } = cacheRecord;
 const { MAX_SMALL_BYTES, TINY_SIZE_CLASS } = sizeClasses;
 
 const NEXT_SAMPLE = 0;
