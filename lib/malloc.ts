@@ -287,9 +287,12 @@ export class Malloc {
     const p = runs[at + CURSOR];
     const offset = p - runs[at + BASE];
     runs[at + CURSOR] = p + runs[at + BLOCK_BYTES];
-    this.#cache.setStop(cls);
+    const isUsed = this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED;
+    // What has to be cleared block by block is never taken at once.
+    if (isUsed) runs[at + STOP] = runs[at + CURSOR];
+    else this.#cache.setStop(cls);
     if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
-    else if (this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED) this.#clearBlock(cls, offset);
+    else if (isUsed) this.#clearBlock(cls, offset);
     this.#setTypes(cls, offset, size, type);
     const isPromised = runs[at + CURSOR] <= runs[at + LIMIT] && (flags & FlagNoProfiling) === 0;
     if (!isPromised) this.sampler?.took(cls, p, flags);
@@ -405,9 +408,11 @@ export class Malloc {
 
   /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */
   #setTypes(cls: number, offset: number, size: number, type: GoType | null): void {
-    const { bitmap, wordShift } = this.#arena;
     const written = this.#runs[(cls << CLASS_SHIFT) + PATTERN];
-    if (hasPattern(type, size) && type.pattern === written) return;
+    if (
+      type === null ? written === DEAD_PATTERN : hasPattern(type, size) && type.pattern === written
+    ) return;
+    const { bitmap, wordShift } = this.#arena;
     const base = this.#ints[(cls << INTS_SHIFT) + TYPES];
     const word = offset >> wordShift;
     if (written !== DEAD_PATTERN) {
