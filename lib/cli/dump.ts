@@ -5,24 +5,11 @@
  */
 
 import { HeapDump } from "../inspect/heap_dump.ts";
-import {
-  type DumpMemStats,
-  type DumpParams,
-  HeapDumpError,
-  MEM_STATS_FIELDS,
-} from "../inspect/heap_dump_format.ts";
+import { type DumpMemStats, HeapDumpError, MEM_STATS_FIELDS } from "../inspect/heap_dump_format.ts";
 import { hex } from "../inspect/heap_dump_objects.ts";
-import type {
-  Dominators,
-  GraphObject,
-  GraphPath,
-  MaskTally,
-  ObjectGraph,
-  ObjectTally,
-  RetainingRoot,
-  TypeTally,
-} from "../inspect/object_graph.ts";
+import type { ObjectGraph } from "../inspect/object_graph.ts";
 import { CommandError, type Terminal } from "./command.ts";
+import type { DumpFindings, DumpOverview } from "./dump_findings.ts";
 import { dumpReport } from "./dump_report.ts";
 import { type Input, InputError, openInput } from "./input.ts";
 
@@ -40,38 +27,6 @@ export interface DumpOptions {
   readonly type?: string;
   /** Whether to print JSON in place of tables. */
   readonly isJson: boolean;
-}
-
-/** The dump as a whole. */
-export interface DumpOverview {
-  readonly params: DumpParams;
-  readonly memStats: Omit<DumpMemStats, "PauseNs">;
-  readonly goroutines: number;
-  /** Roots that lead to an object, by kind. */
-  readonly roots: Readonly<Record<string, number>>;
-  readonly objects: ObjectTally;
-  readonly reachable: ObjectTally;
-  readonly masks: readonly MaskTally[];
-  readonly types: readonly TypeTally[];
-  readonly finalizers: number;
-  readonly queuedFinalizers: number;
-  readonly finalizerCycles: readonly (readonly GraphObject[])[];
-}
-
-/** What was asked for; all of it is plain data. */
-export interface DumpFindings {
-  readonly dump: string;
-  readonly overview?: DumpOverview;
-  readonly retained?: {
-    readonly roots: readonly RetainingRoot[];
-    readonly objects: readonly GraphObject[];
-  };
-  readonly type?: { readonly tally: TypeTally; readonly objects: readonly GraphObject[] };
-  readonly path?: {
-    readonly object: GraphObject;
-    readonly path: GraphPath | null;
-    readonly dominators: Dominators | null;
-  };
 }
 
 /** Reads a dump and prints what was asked for; throws a `CommandError` if it cannot be read. */

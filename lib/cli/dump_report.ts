@@ -7,7 +7,7 @@
 import type { GraphRoot } from "../inspect/graph_builder.ts";
 import { hex } from "../inspect/heap_dump_objects.ts";
 import type { GraphObject, ObjectTally, TypeTally } from "../inspect/object_graph.ts";
-import type { DumpFindings, DumpOverview } from "./dump.ts";
+import type { DumpFindings, DumpOverview } from "./dump_findings.ts";
 import { bold, type Column, grouped, printable, tableLines } from "./text_table.ts";
 
 const MAX_NAME_LENGTH = 80;

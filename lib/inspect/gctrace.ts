@@ -26,7 +26,7 @@
 import { HEAP_IDLE, HEAP_INUSE, HEAP_RELEASED, HEAP_SYS, NUM_GC } from "../arena/stats.ts";
 import type { CollectionReport } from "../gc/cycle.ts";
 import type { HeapParts } from "./heap_parts.ts";
-import { readMemStats } from "./mem_stats.ts";
+import { readMemStats } from "./read_mem_stats.ts";
 
 const BYTES_PER_MB = 2 ** 20;
 

@@ -22,7 +22,7 @@ import { type GoType, Kind } from "../types/go_type.ts";
 import { DumpEncoder } from "./heap_dump_encoder.ts";
 import { DUMP_MAGIC, FieldKind, MEM_STATS_FIELDS, Tag, TYPES_MAGIC } from "./heap_dump_format.ts";
 import type { LiveHeap } from "./live_heap.ts";
-import { readMemStats } from "./mem_stats.ts";
+import { readMemStats } from "./read_mem_stats.ts";
 
 const LITTLE_ENDIAN = 0;
 /** A heap is one thread's. */

@@ -8,7 +8,7 @@ import { requireInteger } from "../errors.ts";
 import { GccgoDoors } from "../gccgo/doors.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import type { MemProfile } from "./mem_profile.ts";
-import { readMemStats } from "./mem_stats.ts";
+import { readMemStats } from "./read_mem_stats.ts";
 
 /** Tells doors what is behind them; `open` throws if the heap is not to be used. */
 export let openProfile: (doors: ProfileDoors, open: () => HeapParts) => void;

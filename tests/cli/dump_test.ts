@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { DumpFindings } from "../../lib/cli/dump.ts";
+import type { DumpFindings } from "../../lib/cli/dump_findings.ts";
 import { readDump } from "../data.ts";
 import { dumpedProgram } from "../inspect/heap_dump_program.ts";
 import { runCommand, withFile } from "./run_command.ts";

@@ -166,7 +166,8 @@ Deno.test("a profile.proto says what the profile says", () => {
   ]);
   assertEquals(text(proto.defaultSampleType), "inuse_space");
   assertEquals([text(proto.periodType!.type), text(proto.periodType!.unit)], ["space", "bytes"]);
-  assertEquals([Number(proto.period), Number(proto.timeNanos) / 1e6], [1, profile.timeMs]);
+  assertEquals(Number(proto.period), 1);
+  assertEquals(BigInt(proto.timeNanos), BigInt(profile.timeMs) * 1_000_000n);
   const functions = new Map(proto.function.map((f) => [Number(f.id), f]));
   const locations = new Map(proto.location.map((location) => [Number(location.id), location]));
   const samples = proto.sample.map(({ value, locationId, label }) => ({
