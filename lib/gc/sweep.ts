@@ -216,7 +216,7 @@ export class Sweep implements Sweeper {
    */
   #unclaim(span: number): void {
     const { ints, sweep } = this.#spans;
-    Atomics.store(ints, span + SWEEPGEN, sweep[HEAP_SWEEPGEN] - 2);
+    ints[span + SWEEPGEN] = sweep[HEAP_SWEEPGEN] - 2;
     sweep[SWEEP_POSITION] = Math.min(sweep[SWEEP_POSITION], this.#spans.numberOf(span));
     sweep[SWEEP_DONE] = 0;
   }

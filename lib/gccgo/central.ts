@@ -89,7 +89,7 @@ export class GccgoCentralLists implements Central {
     for (;;) {
       const found = this.#searchNonempty(cls);
       if (found === RETRY) continue;
-      if (found >= 0 || !this.#sweepEmpty(cls)) return found;
+      if (found >= 0 || this.#lists.sweepEmpty(cls, false) < 0) return found;
     }
   }
 
@@ -100,41 +100,12 @@ export class GccgoCentralLists implements Central {
     const list = nonemptyList(cls);
     for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
       if (this.#pageHeap.claim(span, generation)) {
-        this.#sweepUnlocked(span);
+        this.#lists.sweepUnlocked(span, false);
         return RETRY;
       }
       if (ints[span + SWEEPGEN] !== generation - 1) return span;
     }
     return -1;
-  }
-
-  /** Sweeps one span of the empty list; false if there is none left to sweep. */
-  #sweepEmpty(cls: number): boolean {
-    const spans = this.#spans;
-    const { ints } = spans;
-    const generation = spans.sweep[HEAP_SWEEPGEN];
-    const list = emptyList(cls);
-    for (let span = ints[list + NEXT]; span !== list; span = ints[span + NEXT]) {
-      if (this.#pageHeap.claim(span, generation)) {
-        spans.remove(span);
-        // Swept spans are at the tail, so that the next search stops early.
-        spans.insertBack(list, span);
-        this.#sweepUnlocked(span);
-        return true;
-      }
-      if (ints[span + SWEEPGEN] !== generation - 1) break;
-    }
-    return false;
-  }
-
-  #sweepUnlocked(span: number): void {
-    const { lock } = this.#lists;
-    lock.unlock();
-    try {
-      this.#pageHeap.sweeper.sweepSpan(span, false);
-    } finally {
-      lock.lock();
-    }
   }
 
   /** Cuts a new span into blocks and puts it at the front of nonempty; seeds' MCentral_Grow. */

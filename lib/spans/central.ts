@@ -127,7 +127,7 @@ export class CentralLists {
     for (;;) {
       const withRoom = this.#findNonempty(cls);
       if (withRoom >= 0) return withRoom;
-      const swept = this.#sweepEmpty(cls);
+      const swept = this.sweepEmpty(cls, true);
       if (swept < 0) return -1;
       if (this.#spans.ints[swept + FREE_BLOCKS] > 0) return swept;
       // The lock was free while that span was swept: begin again.
@@ -150,8 +150,11 @@ export class CentralLists {
     return -1;
   }
 
-  /** Sweeps one span of the empty list and returns it; -1 if there is none left to sweep. */
-  #sweepEmpty(cls: number): number {
+  /**
+   * Sweeps one span of the empty list and returns it, still a span of `cls` if it is preserved; -1 if there is none
+   * left to sweep. Called and left with the lock held.
+   */
+  sweepEmpty(cls: number, preserve: boolean): number {
     const spans = this.#spans;
     const ints = spans.ints;
     const generation = spans.sweep[HEAP_SWEEPGEN];
@@ -161,7 +164,7 @@ export class CentralLists {
         spans.remove(span);
         // Swept spans are at the tail, so that the next search stops early.
         spans.insertBack(list, span);
-        this.#sweepUnlocked(span);
+        this.sweepUnlocked(span, preserve);
         return span;
       }
       if (ints[span + SWEEPGEN] !== generation - 1) break;
@@ -173,7 +176,7 @@ export class CentralLists {
   #sweepOrPutBack(span: number): void {
     const spans = this.#spans;
     try {
-      this.#sweepUnlocked(span);
+      this.sweepUnlocked(span, true);
     } catch (error) {
       spans.remove(span);
       spans.insert(nonemptyList(spans.ints[span + CLASS]), span);
@@ -181,10 +184,11 @@ export class CentralLists {
     }
   }
 
-  #sweepUnlocked(span: number): void {
+  /** Sweeps a claimed span without the lock, which is held before and after. */
+  sweepUnlocked(span: number, preserve: boolean): void {
     this.#lock.unlock();
     try {
-      this.#pageHeap.sweeper.sweepSpan(span, true);
+      this.#pageHeap.sweeper.sweepSpan(span, preserve);
     } finally {
       this.#lock.lock();
     }
