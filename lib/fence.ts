@@ -33,7 +33,7 @@ export class Fence {
 
   /** The arena's memory if [p, p + bytes) is in a live object; null if `p` is not in the arena; else throws. */
   memoryAt(p: Pointer, bytes: number): Memory | null {
-    const { memory, start, used, pageInfo, pageSpan } = this.#arena;
+    const { start, used, pageInfo, pageSpan } = this.#arena;
     if (p < start || p >= used) return null;
     const page = Math.floor((p - start) / PAGE_BYTES);
     if (pageInfo[page] === HOLE) return null;
@@ -47,7 +47,7 @@ export class Fence {
       );
     }
     const base = this.#arena.pageAddress(this.#spans.ints[span + START]);
-    if (p + bytes <= base + this.#spans.limitBytes(span)) return memory;
+    if (p + bytes <= base + this.#spans.limitBytes(span)) return this.#arena.memoryAt(p);
     throw fault(p, bytes, `beyond the end of ${this.#object(span)}`);
   }
 

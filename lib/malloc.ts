@@ -63,7 +63,6 @@ const {
   LIMIT,
   NO_PATTERN,
   PATTERN,
-  START_PAGE,
   STOP,
   TINY,
   TINY_ADDRESS,
@@ -86,12 +85,6 @@ const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
 const CLEAR_BY_STORES_BYTES = 256;
-
-/** Zeroes to copy over a block, by class. */
-const ZERO_BLOCKS: readonly Uint8Array[] = Array.from(
-  CLASS_TO_SIZE,
-  (size) => new Uint8Array(size),
-);
 
 /** Where the run of tiny blocks is in the cache. */
 const TINY_RUN = TINY_SIZE_CLASS << CLASS_SHIFT;
@@ -292,7 +285,7 @@ export class Malloc {
     if (isUsed) runs[at + STOP] = runs[at + CURSOR];
     else this.#cache.setStop(cls);
     if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
-    else if (isUsed) this.#clearBlock(cls, offset);
+    else if (isUsed) this.#clearBlock(cls, p);
     this.#setTypes(cls, offset, size, type);
     const isPromised = runs[at + CURSOR] <= runs[at + LIMIT] && (flags & FlagNoProfiling) === 0;
     if (!isPromised) this.sampler?.took(cls, p, flags);
@@ -391,19 +384,17 @@ export class Malloc {
     );
   }
 
-  /** Clears the block at `offset` of the span in the cache. */
-  #clearBlock(cls: number, offset: number): void {
-    const { memory } = this.#arena;
+  /** Clears the block at `p`. */
+  #clearBlock(cls: number, p: Pointer): void {
+    const memory = this.#arena.memoryAt(p);
     const bytes = CLASS_TO_SIZE[cls];
-    const start = this.#ints[(cls << INTS_SHIFT) + START_PAGE];
     if (bytes > CLEAR_BY_STORES_BYTES) {
-      memory.u8.set(ZERO_BLOCKS[cls], start * PAGE_BYTES + offset);
+      memory.clear(p, bytes);
       return;
     }
     const { f64 } = memory;
-    const first = start * (PAGE_BYTES / 8) + (offset >> 3);
-    const end = first + (bytes >> 3);
-    for (let at = first; at < end; at++) f64[at] = 0;
+    const first = (p - memory.base) / 8;
+    for (let at = 0; at < bytes >> 3; at++) f64[first + at] = 0;
   }
 
   /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */

@@ -37,9 +37,11 @@ export class MemoryAccess {
   readonly #maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage, barrier: WriteBarrier, fence: Fence | null) {
-    this.#objects = fence === null
-      ? arena.memory
-      : new Memory(arena.start, new SharedArrayBuffer(0), 0, 0);
+    this.#objects = fence === null ? arena.memory : new Memory(
+      arena.start,
+      { base: arena.start, bytes: 0, buffer: new SharedArrayBuffer(0) },
+      0,
+    );
     this.#arena = arena;
     this.#fence = fence;
     this.#image = image;
@@ -235,7 +237,7 @@ export class MemoryAccess {
       p + bytes <= this.#arenaStart + this.#objects.usedBytes;
     let memory = isInArena ? this.#objects : (this.#fence?.memoryAt(p, bytes) ?? null);
     if (memory === null && this.#arena.hasHoles && this.#arena.holds(p, bytes)) {
-      memory = this.#arena.memory;
+      memory = this.#arena.memoryAt(p);
     }
     if (memory === null) {
       memory = this.#image.memory;

@@ -54,11 +54,10 @@ export class TypedCopy {
   }
 
   #memoryOf(name: string, p: Pointer, bytes: number, align: number): Memory {
-    const objects = this.#arena.memory;
     const system = this.#image.memory;
     const isAligned = typeof p === "number" && p % align === 0;
     if (isAligned && this.#arena.holds(p, bytes)) {
-      return this.#fence?.memoryAt(p, bytes) ?? objects;
+      return this.#fence?.memoryAt(p, bytes) ?? this.#arena.memoryAt(p);
     }
     const isInside = p >= system.base && p + bytes <= system.base + system.bytes;
     const isHeld = this.#arena.platform.pointerBytes === 8 || this.#image.holds(p, bytes);

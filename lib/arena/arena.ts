@@ -23,6 +23,9 @@
  * Pages are numbered from arena_start through all of this. A page that is not memory, because something else
  * lies there or the end of a reservation was left over, is a hole: it belongs to no span.
  *
+ * The memory of a 64-bit arena may come in two windows, of which the first has its first 16 GiB. The last page of
+ * that one, and whatever else is left when a request reaches beyond it, is a hole, so no span lies in both.
+ *
  * The addresses are Go's. The span table and the bitmap are buffers of their own here, indexed upward by
  * page, and the range below the arena stays empty; what they hold is what counts.
  *
@@ -70,12 +73,6 @@ const EXTENSION_BYTES = 2 ** 28;
 /** Go maps the bitmap in steps of so many bytes. */
 const BITMAP_CHUNK_BYTES = 8192;
 
-/**
- * What memory is cleared with: copying zeroes into a shared buffer takes 1.3 us for 64 KiB, filling it
- * 2.2 us as doubles and 9 us as bytes, because a fill of shared memory stores one element at a time.
- */
-const ZEROES = new Uint8Array(PAGE_BYTES);
-
 /** The arena of one heap. See the head of the module. */
 export class Arena {
   readonly platform: Platform;
@@ -83,8 +80,10 @@ export class Arena {
   readonly wordShift: number;
   /** The address of page 0. */
   readonly start: Pointer;
-  /** The objects' memory. */
+  /** The objects' memory, as far as the first window goes. */
   readonly memory: Memory;
+  /** The memory behind it, as soon as something lies there. */
+  upperMemory: Memory | null = null;
   readonly bitmap: Bitmap;
   pageSpan: Int32Array = new Int32Array(0);
   pageInfo: Int32Array = new Int32Array(0);
@@ -100,12 +99,16 @@ export class Arena {
   readonly #space: AddressSpace;
   readonly #stats: Float64Array;
   readonly #window: MemoryWindow;
+  /** The first address that is not in the first window. */
+  readonly #windowEnd: Pointer;
+  #upperWindow: MemoryWindow | null = null;
   /** What was reserved or allocated for the arena. */
   readonly #claims: { base: Pointer; bytes: number }[] = [];
   readonly #pageSpan: GrowingInts;
   readonly #pageInfo: GrowingInts;
   #end: Pointer;
   #maxPages: number;
+  #coveredPages = 0;
   #bitmapMappedBytes = 0;
   #spansMappedBytes = 0;
 
@@ -127,7 +130,8 @@ export class Arena {
     this.#space = space;
     this.#stats = stats;
     this.#window = space.window(start);
-    this.memory = new Memory(start, this.#window.buffer, start - this.#window.base, 0);
+    this.#windowEnd = this.#window.base + this.#window.bytes;
+    this.memory = new Memory(start, this.#window, 0);
     const maxBytes = Math.max(this.#end - start, MAX_ARENA_32_BYTES);
     const maxPages = Math.floor(maxBytes / PAGE_BYTES);
     this.#maxPages = maxPages;
@@ -145,6 +149,7 @@ export class Arena {
     this.#end = this.start;
     this.memory.use(0);
     this.memory.cover(0);
+    this.upperMemory?.cover(0);
   }
 
   /** The first address behind all that was handed out; Go's arena_used. */
@@ -179,6 +184,17 @@ export class Arena {
     return true;
   }
 
+  /** The memory that holds the span at the address `p`. */
+  memoryAt(p: Pointer): Memory {
+    return p < this.#windowEnd ? this.memory : this.upperMemory!;
+  }
+
+  /** A view of `bytes` bytes of one span, from the address `p` on. */
+  viewAt(p: Pointer, bytes: number): Uint8Array {
+    const { u8, base } = this.memoryAt(p);
+    return u8.subarray(p - base, p - base + bytes);
+  }
+
   /**
    * Takes `pages` more pages from the system and returns the first, or -1 if there are none; seeds'
    * MHeap_SysAlloc.
@@ -188,6 +204,7 @@ export class Arena {
     if (this.#maxPages === 0) return -1;
     const bytes = pages * PAGE_BYTES;
     if (bytes > this.#end - this.used) this.#extend(bytes);
+    if (this.#isAcrossWindows(bytes)) this.#skipTo((this.#windowEnd - this.start) / PAGE_BYTES);
     if (bytes <= this.#end - this.used) return this.#takeReserved(pages);
     // What was reserved whole is all there is.
     if (this.#end - this.start >= MAX_ARENA_32_BYTES) return -1;
@@ -214,10 +231,20 @@ export class Arena {
     this.#claims.push({ base: p, bytes: size });
   }
 
+  /** Whether the next `bytes` bytes do not fit in the first window, with a page of it left, but behind it. */
+  #isAcrossWindows(bytes: number): boolean {
+    const end = this.#windowEnd;
+    return this.used < end && this.used + bytes > end - PAGE_BYTES && end + bytes <= this.#end;
+  }
+
   #takeReserved(pages: number): number {
     const bytes = pages * PAGE_BYTES;
     const first = this.usedPages;
     if (!this.#space.map(this.used, bytes)) return -1;
+    if (this.used >= this.#windowEnd && this.#upperWindow === null) {
+      this.#upperWindow = this.#space.window(this.used);
+      this.upperMemory = new Memory(this.#windowEnd, this.#upperWindow, 0);
+    }
     this.#stats[HEAP_SYS] += bytes;
     this.#handOut(first, pages);
     return first;
@@ -279,29 +306,20 @@ export class Arena {
 
   /** The word with index `word`, counted from the arena's start, as an unsigned number. */
   readWord(word: number): number {
-    const { u32 } = this.memory;
-    if (this.platform.pointerBytes === 4) return u32[word];
-    return u32[2 * word] + u32[2 * word + 1] * 2 ** 32;
+    const p = this.start + word * this.platform.pointerBytes;
+    const { base, u32 } = this.memoryAt(p);
+    const at = (p - base) / 4;
+    if (this.platform.pointerBytes === 4) return u32[at];
+    return u32[at] + u32[at + 1] * 2 ** 32;
   }
 
   /** Stores `value`, an unsigned integer, in the word with index `word`, counted from the arena's start. */
   writeWord(word: number, value: number): void {
-    const { u32 } = this.memory;
-    if (this.platform.pointerBytes === 4) {
-      u32[word] = value;
-    } else {
-      u32[2 * word] = value;
-      u32[2 * word + 1] = value / 2 ** 32;
-    }
-  }
-
-  /** Clears `bytes` bytes (a multiple of 8) from byte `offset` on, counted from the arena's start. */
-  clear(offset: number, bytes: number): void {
-    const { u8 } = this.memory;
-    let at = offset;
-    const end = offset + bytes;
-    for (; at + ZEROES.length <= end; at += ZEROES.length) u8.set(ZEROES, at);
-    if (at < end) u8.set(ZEROES.subarray(0, end - at), at);
+    const p = this.start + word * this.platform.pointerBytes;
+    const { base, u32 } = this.memoryAt(p);
+    const at = (p - base) / 4;
+    u32[at] = value;
+    if (this.platform.pointerBytes === 8) u32[at + 1] = value / 2 ** 32;
   }
 
   /** Says that a range of pages is not needed until it is used again. */
@@ -310,20 +328,27 @@ export class Arena {
   }
 
   /**
-   * Makes the views and tables reach `pages` pages, and as far as the buffer does, which grows in larger steps
+   * Makes the views and tables reach `pages` pages, and as far as the buffers do, which grow in larger steps
    * than the arena.
    */
   #cover(pages: number): void {
-    if (pages * PAGE_BYTES <= this.memory.bytes) return;
-    const { base, buffer } = this.#window;
-    const mapped = Math.floor((buffer.byteLength - (this.start - base)) / PAGE_BYTES);
-    const covered = Math.min(mapped, this.#maxPages);
-    this.memory.cover(covered * PAGE_BYTES);
+    if (pages <= this.#coveredPages) return;
+    const { base, bytes, buffer } = this.#window;
+    let mapped = pagesOf(Math.min(bytes, buffer.byteLength) - (this.start - base), this.#maxPages);
+    this.memory.cover(mapped * PAGE_BYTES);
+    if (this.#upperWindow !== null) {
+      const below = pagesOf(this.#windowEnd - this.start, this.#maxPages);
+      const above = pagesOf(this.#upperWindow.buffer.byteLength, this.#maxPages - below);
+      this.upperMemory!.cover(above * PAGE_BYTES);
+      mapped = below + above;
+    }
+    const covered = Math.max(pages, mapped);
     this.bitmap.cover(covered);
     this.#pageSpan.cover(covered + 1);
     this.#pageInfo.cover(covered + 1);
     this.pageSpan = this.#pageSpan.ints;
     this.pageInfo = this.#pageInfo.ints;
+    this.#coveredPages = covered;
   }
 
   #mapBits(): void {
@@ -340,6 +365,10 @@ export class Arena {
     this.#stats[OTHER_SYS] += Math.max(0, bytes - this.#spansMappedBytes);
     this.#spansMappedBytes = Math.max(bytes, this.#spansMappedBytes);
   }
+}
+
+function pagesOf(bytes: number, maxPages: number): number {
+  return Math.min(Math.floor(bytes / PAGE_BYTES), maxPages);
 }
 
 function hex(p: Pointer): string {

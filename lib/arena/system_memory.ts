@@ -48,8 +48,8 @@ export class SystemMemory {
     this.#handedOut.add(p, bytes);
     this.#blocks.push({ p, bytes });
     if (this.#memory === null) {
-      const { base, buffer, bytes } = this.#space.window(p);
-      this.#memory = new Memory(base, buffer, 0, bytes);
+      const window = this.#space.window(p);
+      this.#memory = new Memory(window.base, window, window.bytes);
     }
     return p;
   }

@@ -112,7 +112,7 @@ export class CheckMark {
       }
       if (wasLeftOut) lines.push(" ...");
       wasLeftOut = false;
-      const value = hex(this.#graph.word(this.#arena.memory, base + at));
+      const value = hex(this.#graph.word(this.#arena.memoryAt(base), base + at));
       lines.push(` *(${label}+${at}) = ${value}${at === offset ? " <==" : ""}`);
     }
     return lines;

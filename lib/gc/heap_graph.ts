@@ -112,7 +112,7 @@ export class HeapGraph {
     for (let word = 0; word < words; word++) {
       if (bitmap.typeOf(types, (index * bytes) / pointerBytes + word) !== BITS_POINTER) continue;
       const offset = word * pointerBytes;
-      const target = this.word(this.#arena.memory, base + offset);
+      const target = this.word(this.#arena.memoryAt(base), base + offset);
       if (target !== 0) visit({ base, offset, target });
     }
   }

@@ -325,8 +325,20 @@ export class Marker {
   #loadLong(count: number): void {
     const slots = this.#slots;
     const values = this.#longValues;
-    const { f64 } = this.#arena.memory;
-    for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
+    const { memory: { f64 }, upperMemory } = this.#arena;
+    if (upperMemory !== null) this.#loadFromBoth(count);
+    else for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
+  }
+
+  /** The same in an arena of two windows. */
+  #loadFromBoth(count: number): void {
+    const { memory: { f64 }, upperMemory, start } = this.#arena;
+    const upper = upperMemory!.f64;
+    const upperWord = (upperMemory!.base - start) / 8;
+    for (let i = 0; i < count; i++) {
+      const word = this.#slots[i];
+      this.#longValues[i] = word < upperWord ? f64[word] : upper[word - upperWord];
+    }
   }
 
   #loadShort(count: number): void {

@@ -115,7 +115,7 @@ export class SpanTypes {
       case TYPES_WORDS:
         return this.#read(table, block);
       case TYPES_BYTES:
-        return this.#read(table, this.#arena.memory.u8[this.#byteAt(table, block)]);
+        return this.#read(table, this.#readByte(table, block));
       default:
         return this.#spans.corrupted("runtime_gettype: invalid compression kind");
     }
@@ -134,13 +134,13 @@ export class SpanTypes {
     const isBytes = ints[span + COMPRESSION] === TYPES_BYTES;
     if (!isBytes && ints[span + COMPRESSION] !== TYPES_WORDS) return;
     const table = this.#table(span);
-    const { bitmap: { marks }, memory: { u8 } } = this.#arena;
+    const { bitmap: { marks } } = this.#arena;
     const first = ints[span + START] << MARK_SHIFT;
     for (let word = 0; word << 5 < ints[span + BLOCKS]; word++) {
       const live = marks[first + (word << 1)] | marks[first + (word << 1) + 1];
       for (let dead = ~live & blockBits(word, ints[span + BLOCKS]); dead !== 0; dead &= dead - 1) {
         const block = (word << 5) + lowestBit(dead);
-        if (isBytes) u8[this.#byteAt(table, block)] = 0;
+        if (isBytes) this.#writeByte(table, block, 0);
         else this.#write(table, block, 0);
       }
     }
@@ -172,7 +172,7 @@ export class SpanTypes {
     const table = this.allocTable(bytes);
     this.#setState(span, TYPES_BYTES, table);
     this.#write(table, 1, typeWord);
-    this.#arena.memory.u8[this.#byteAt(table, block)] = 1;
+    this.#writeByte(table, block, 1);
   }
 
   #setByte(span: number, block: number, type: GoType, typeWord: number): void {
@@ -185,7 +185,7 @@ export class SpanTypes {
       } else if (there !== typeWord) {
         continue;
       }
-      this.#arena.memory.u8[this.#byteAt(table, block)] = index;
+      this.#writeByte(table, block, index);
       return;
     }
     this.#remember(type);
@@ -198,9 +198,8 @@ export class SpanTypes {
     const blocks = this.#spans.ints[span + BLOCKS];
     const bytes = this.#table(span);
     const words = this.allocTable(blocks * this.#pointerBytes);
-    const { u8 } = this.#arena.memory;
     for (let block = 0; block < blocks; block++) {
-      this.#write(words, block, this.#read(bytes, u8[this.#byteAt(bytes, block)]));
+      this.#write(words, block, this.#read(bytes, this.#readByte(bytes, block)));
     }
     this.#setState(span, TYPES_WORDS, words);
   }
@@ -218,9 +217,19 @@ export class SpanTypes {
     this.#spans.setTypesData(span, data);
   }
 
-  /** Where the byte of a block lies, counted from the arena's start. */
-  #byteAt(table: Pointer, block: number): number {
-    return table - this.#arena.start + BYTE_TYPES * this.#pointerBytes + block;
+  /** Where the byte of a block lies. */
+  #byteAt(table: Pointer, block: number): Pointer {
+    return table + BYTE_TYPES * this.#pointerBytes + block;
+  }
+
+  #readByte(table: Pointer, block: number): number {
+    const { base, u8 } = this.#arena.memoryAt(table);
+    return u8[this.#byteAt(table, block) - base];
+  }
+
+  #writeByte(table: Pointer, block: number, value: number): void {
+    const { base, u8 } = this.#arena.memoryAt(table);
+    u8[this.#byteAt(table, block) - base] = value;
   }
 
   #read(table: Pointer, word: number): number {

@@ -115,8 +115,7 @@ class HeapDumpWriter {
       this.#writeInterfaceTypes(type, words, (offset) => this.#heap.word(address + offset));
     }
     this.#out.varints(Tag.Object, address);
-    const offset = address - arena.start;
-    this.#out.contents(arena.memory.u8.subarray(offset, offset + bytes));
+    this.#out.contents(arena.viewAt(address, bytes));
     this.#writeFields(0, type, words);
     this.#out.varint(FieldKind.End);
   }

@@ -73,7 +73,6 @@ export function freedHook(
   return (p, bytes) => {
     trace?.freed(p, bytes);
     if (!isPoisoned) return;
-    const offset = p - arena.start;
-    arena.memory.u8.fill(POISON, offset, offset + bytes);
+    arena.viewAt(p, bytes).fill(POISON);
   };
 }

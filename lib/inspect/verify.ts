@@ -266,17 +266,15 @@ function verifyProfile({ profiler, cache }: HeapParts): void {
 /** Nobody may write to a freed object; a view of it, kept from before, is a way to do so that nothing else sees. */
 function verifyFenced({ arena, spans }: HeapParts, span: number): void {
   const { ints } = spans;
-  const { u8 } = arena.memory;
-  const start = ints[span + START];
-  const end = (start + ints[span + PAGES]) * PAGE_BYTES;
-  let at = start * PAGE_BYTES;
-  while (at < end && u8[at] === POISON) at++;
+  const start = arena.pageAddress(ints[span + START]);
+  const bytes = arena.viewAt(start, ints[span + PAGES] * PAGE_BYTES);
+  const at = bytes.findIndex((byte) => byte !== POISON);
   check(
-    at === end,
+    at < 0,
     "nobody writes to an object that was freed",
     () =>
-      `0x${u8[at].toString(16)} at 0x${(arena.start + at).toString(16)}, in the object of ` +
-      `${spans.limitBytes(span)} bytes that was at 0x${arena.pageAddress(start).toString(16)}`,
+      `0x${bytes[at].toString(16)} at 0x${(start + at).toString(16)}, in the object of ` +
+      `${spans.limitBytes(span)} bytes that was at 0x${start.toString(16)}`,
   );
 }
 

@@ -6,12 +6,15 @@
  * so far and costs nothing, mapping grows it, and pages that were never touched are not resident.
  *
  * ```
- *   0x00c0_0000_0000   spans | bitmap | arena ...        one buffer a reservation; the second heap of a
+ *   0x00c0_0000_0000   spans | bitmap | arena ...        two buffers a reservation; the second heap of a
  *   0x01c0_0000_0000   (the next heap)                   process finds 0x00c0 taken and asks for 0x01c0
  *   ...
  *   0x7f00_0000_0000   system memory of the first heap   4 GiB a heap: persistent memory, segments, stack
  *   0x7f01_0000_0000   system memory of the second
  * ```
+ *
+ * The first 16 GiB of a large reservation are a WebAssembly memory, which can be cleared two to three times as fast; what
+ * lies behind them is a second buffer, opened when it is reached.
  *
  * A reservation of up to 4 GiB lies in a segment of 4 GiB, which is one buffer: byte i is address base + i.
  * A 32-bit heap has one segment, as if it were a process of its own, whatever other heaps there are:
@@ -31,6 +34,7 @@
 import { badArgument } from "../errors.ts";
 import { PAGE_BYTES, type Pointer } from "./platform.ts";
 import { RangeSet } from "./ranges.ts";
+import { MAX_WASM_BYTES, WASM_PAGE_BYTES, wasmMemory } from "./wasm_memory.ts";
 
 /** A run of addresses and the buffer that holds their bytes: address `base + i` is byte i of it. */
 export interface MemoryWindow {
@@ -40,14 +44,17 @@ export interface MemoryWindow {
   readonly bytes: number;
   /** The memory itself; it grows as ranges are mapped. */
   readonly buffer: SharedArrayBuffer;
+  /** Clears `bytes` mapped bytes from byte `at` of the buffer on, if there is a faster way than to store zeroes. */
+  readonly clear?: (at: number, bytes: number) => void;
 }
 
 /**
  * What a heap needs of its host: address ranges, and memory behind them. Addresses are numbers;
  * 0 stands for "refused", as nil does in the seeds.
  *
- * An arena that was reserved with more than 4 GiB has a window of its own. Any other lies in one window with
- * all that is given out in the 2 GiB from its start on, since it may grow into all of them.
+ * An arena that was reserved with more than 4 GiB has windows of its own: one, or several that follow each other and
+ * begin and end at multiples of 8 KiB from its start. Any other lies in one window with all that is given out in the
+ * 2 GiB from its start on, since it may grow into all of them.
  *
  * @example The first heap base is taken
  * ```ts
@@ -66,8 +73,8 @@ export interface AddressSpace {
    */
   reserve(hint: Pointer, bytes: number, end: Pointer): Pointer;
   /**
-   * Puts zeroed memory behind part of a reservation; false if there is none to be had. SysMap. The first
-   * address ever mapped in a reservation of more than 4 GiB is where its window begins.
+   * Puts zeroed memory behind part of a reservation, all in one window; false if there is none to be had. SysMap. The
+   * first address ever mapped in a reservation of more than 4 GiB is where its first window begins.
    */
   map(address: Pointer, bytes: number): boolean;
   /**
@@ -102,11 +109,11 @@ const PHYS_PAGE_BYTES = 4096;
 /** Buffers grow by at least this much at a time: views must be made again each time. */
 const GROWTH_BYTES = 2 ** 26;
 
-/** A claimed range; one of more than a segment has a window, opened by the first mapping. */
+/** A claimed range; one of more than a segment has windows, each opened by the first mapping in it. */
 interface Reservation {
   readonly base: Pointer;
   readonly bytes: number;
-  window: MemoryWindow | null;
+  readonly windows: MemoryWindow[];
 }
 
 /**
@@ -131,6 +138,7 @@ export class SharedAddressSpace implements AddressSpace {
   /** Parts of segments that were given back: they are cleared before they are used again. */
   readonly #usedBefore = new RangeSet();
   readonly #limitBytes: number;
+  readonly #firstWindowBytes: number;
   #mappedBytes = 0;
   #system: Pointer = 0;
   #systemUsedBytes = 0;
@@ -138,13 +146,26 @@ export class SharedAddressSpace implements AddressSpace {
 
   /**
    * Makes an address space. `taken` lists further ranges, as [address, bytes], that are not to be had;
-   * `limitBytes` caps what may be mapped and allocated in all.
+   * `limitBytes` caps what may be mapped and allocated in all; the first window of a large reservation has
+   * `firstWindowBytes`, a multiple of 8 KiB (default: 16 GiB).
    */
   constructor(
-    options: { taken?: readonly (readonly [Pointer, number])[]; limitBytes?: number } = {},
+    options: {
+      taken?: readonly (readonly [Pointer, number])[];
+      limitBytes?: number;
+      firstWindowBytes?: number;
+    } = {},
   ) {
     for (const [base, bytes] of options.taken ?? []) this.#taken.add(base, bytes);
     this.#limitBytes = options.limitBytes ?? Infinity;
+    this.#firstWindowBytes = options.firstWindowBytes ?? MAX_WASM_BYTES;
+    if (!(this.#firstWindowBytes > 0 && this.#firstWindowBytes % PAGE_BYTES === 0)) {
+      badArgument(
+        "firstWindowBytes",
+        this.#firstWindowBytes,
+        `a positive multiple of ${PAGE_BYTES}`,
+      );
+    }
   }
 
   /**
@@ -156,7 +177,7 @@ export class SharedAddressSpace implements AddressSpace {
     if (base === 0) return 0;
     this.#taken.add(base, bytes);
     if (end > SEGMENT_BYTES) takenByProcess.add(base, bytes);
-    this.#reservations.push({ base, bytes, window: null });
+    this.#reservations.push({ base, bytes, windows: [] });
     return base;
   }
 
@@ -165,7 +186,7 @@ export class SharedAddressSpace implements AddressSpace {
     if (!this.#taken.has(address, bytes) || this.#isAboveLimit(address, bytes)) return false;
     const reservation = this.#reservationOf(address);
     if (reservation !== undefined && reservation.bytes > SEGMENT_BYTES) {
-      const window = openWindow(reservation, address);
+      const window = this.#openWindow(reservation, address);
       if (window === null || !growTo(window, address + bytes - window.base)) return false;
     } else {
       if (!this.#openSegment(address)) return false;
@@ -212,7 +233,7 @@ export class SharedAddressSpace implements AddressSpace {
     const isLong = reservation !== undefined && reservation.bytes > SEGMENT_BYTES;
     const isGiven = reservation !== undefined || this.#mapped.has(address, 1);
     const window = isLong
-      ? reservation.window
+      ? windowAt(reservation, address)
       : isGiven
       ? this.#segments.get(segmentOf(address))
       : undefined;
@@ -296,6 +317,22 @@ export class SharedAddressSpace implements AddressSpace {
     }
   }
 
+  /** The window of a large reservation that holds `address`, opened if need be; null if there can be none. */
+  #openWindow(reservation: Reservation, address: Pointer): MemoryWindow | null {
+    const open = windowAt(reservation, address);
+    if (open !== undefined) return open;
+    const { windows } = reservation;
+    const isFirst = windows.length === 0;
+    const base = isFirst ? address : windows[0].base + windows[0].bytes;
+    const left = reservation.base + reservation.bytes - base;
+    const bytes = isFirst ? Math.min(left, this.#firstWindowBytes) : left;
+    const fast = isFirst ? wasmMemory(bytes) : null;
+    const buffer = fast?.buffer ?? growableBuffer(bytes);
+    if (buffer === null || address < base) return null;
+    windows.push({ base, bytes, buffer, clear: fast?.clear });
+    return windows[windows.length - 1];
+  }
+
   /** Makes the segment that holds `address`; false if the process has no room for it. */
   #openSegment(address: Pointer): boolean {
     const base = segmentOf(address);
@@ -320,21 +357,24 @@ function bytesWithin(set: RangeSet, address: Pointer, bytes: number): number {
   return set.within(address, bytes).reduce((sum, part) => sum + part.bytes, 0);
 }
 
-/** The window of a reservation, which begins at `address` if there is none yet; null if there can be none. */
-function openWindow(reservation: Reservation, address: Pointer): MemoryWindow | null {
-  if (reservation.window === null) {
-    const bytes = reservation.base + reservation.bytes - address;
-    const buffer = growableBuffer(bytes);
-    if (buffer !== null) reservation.window = { base: address, bytes, buffer };
-  }
-  return reservation.window;
+/** The window of a reservation that holds `address`, if it is open. */
+function windowAt({ windows }: Reservation, address: Pointer): MemoryWindow | undefined {
+  return windows.find(({ base, bytes }) => address >= base && address < base + bytes);
 }
 
 /** Grows a window's buffer to `bytes` or somewhat more; false if that cannot be had. */
 function growTo({ buffer, bytes: maxBytes }: MemoryWindow, bytes: number): boolean {
   if (bytes <= buffer.byteLength) return true;
-  const generous = Math.min(maxBytes, Math.max(2 * buffer.byteLength, bytes + GROWTH_BYTES));
-  return grow(buffer, generous) || grow(buffer, bytes);
+  if (bytes > maxBytes) return false;
+  const generous = Math.max(2 * buffer.byteLength, bytes + GROWTH_BYTES);
+  return grow(buffer, roundToGrowth(generous, buffer)) ||
+    grow(buffer, roundToGrowth(bytes, buffer));
+}
+
+/** What a buffer can grow to, from `bytes` on: a WebAssembly memory grows by multiples of 64 KiB. */
+function roundToGrowth(bytes: number, buffer: SharedArrayBuffer): number {
+  const rounded = Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  return Math.min(rounded, buffer.maxByteLength);
 }
 
 /** A buffer that may grow to `maxBytes`; null if the process has no room for it. */

@@ -10,7 +10,11 @@
  * @module
  */
 
-import type { Pointer } from "./platform.ts";
+import type { MemoryWindow } from "./address_space.ts";
+import { PAGE_BYTES, type Pointer } from "./platform.ts";
+
+/** What memory is cleared with where there is no faster way: copying is faster than filling, see docs/performance.md. */
+const ZEROES = new Uint8Array(PAGE_BYTES);
 
 /** All the typed views of one window: byte i of each of them is address `base + i`. */
 export class Memory {
@@ -33,14 +37,30 @@ export class Memory {
   u64!: BigUint64Array;
   readonly #buffer: SharedArrayBuffer;
   readonly #offset: number;
+  readonly #clear: ((at: number, bytes: number) => void) | null;
   #hasBarrier = false;
 
-  /** Views `bytes` of `buffer`, from the byte at `offset`, which has the address `base`. */
-  constructor(base: Pointer, buffer: SharedArrayBuffer, offset: number, bytes: number) {
+  /** Views `bytes` of a window, from the address `base` on. */
+  constructor(base: Pointer, window: MemoryWindow, bytes: number) {
     this.base = base;
-    this.#buffer = buffer;
-    this.#offset = offset;
+    this.#buffer = window.buffer;
+    this.#offset = base - window.base;
+    this.#clear = window.clear ?? null;
     this.cover(bytes);
+  }
+
+  /** Clears `bytes` bytes from the address `p` on. */
+  clear(p: Pointer, bytes: number): void {
+    const from = p - this.base;
+    if (this.#clear !== null) {
+      this.#clear(from + this.#offset, bytes);
+      return;
+    }
+    const { u8 } = this;
+    const end = from + bytes;
+    let at = from;
+    for (; at + ZEROES.length <= end; at += ZEROES.length) u8.set(ZEROES, at);
+    if (at < end) u8.set(ZEROES.subarray(0, end - at), at);
   }
 
   /** Lets a program use the first `bytes` bytes. */

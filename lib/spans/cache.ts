@@ -357,17 +357,18 @@ export class Cache implements LocalCounts {
     const size = CLASS_TO_SIZE[cls];
     const from = first * size;
     const to = end * size;
-    const page = this.#spans.ints[span + START] * PAGE_BYTES;
+    const start = this.#arena.pageAddress(this.#spans.ints[span + START]);
+    const memory = this.#arena.memoryAt(start);
     if (size <= LINK_WORDS << this.#arena.wordShift) {
-      this.#arena.clear(page + from, to - from);
+      memory.clear(start + from, to - from);
       return CLEAN;
     }
     if (!this.#isKeeping || end - first < MIN_CLEARED_BLOCKS || CLASS_TO_PAGES[cls] > 1) {
       return USED;
     }
-    const { u8 } = this.#arena.memory;
-    this.#kept.set(u8.subarray(page + from, page + to), cls * PAGE_BYTES + from);
-    this.#arena.clear(page + from, to - from);
+    const at = start - memory.base;
+    this.#kept.set(memory.u8.subarray(at + from, at + to), cls * PAGE_BYTES + from);
+    memory.clear(start + from, to - from);
     return CLEARED;
   }
 
@@ -388,11 +389,8 @@ export class Cache implements LocalCounts {
     const { first, count } = this.runBlocks(cls);
     const size = CLASS_TO_SIZE[cls];
     const kept = cls * PAGE_BYTES + first * size;
-    const { u8 } = this.#arena.memory;
-    u8.set(
-      this.#kept.subarray(kept, kept + count * size),
-      this.ints[slot + START_PAGE] * PAGE_BYTES + first * size,
-    );
+    const p = this.#arena.pageAddress(this.ints[slot + START_PAGE]) + first * size;
+    this.#arena.viewAt(p, count * size).set(this.#kept.subarray(kept, kept + count * size));
     this.ints[slot + CONTENTS] = USED;
     this.setStop(cls);
   }

@@ -258,12 +258,14 @@ export class FreeLists {
   /** A block of one word has no room for the mark, one of two words is clean once the link is gone. */
   #writeDirtyMark(start: number, cls: number, block: number): void {
     const size = CLASS_TO_SIZE[cls];
-    const { memory, platform: { pointerBytes } } = this.#arena;
+    const { pointerBytes } = this.#arena.platform;
     if (size < 2 * pointerBytes) return;
     const half = size === 2 * pointerBytes ? 0 : DIRTY_HALF;
-    const at = ((this.#wordIndex(start, cls, block) + 1) * pointerBytes) / 4;
-    memory.i32[at] = half;
-    if (pointerBytes === 8) memory.i32[at + 1] = half;
+    const p = this.#arena.pageAddress(start) + block * size + pointerBytes;
+    const { base, i32 } = this.#arena.memoryAt(p);
+    const at = (p - base) / 4;
+    i32[at] = half;
+    if (pointerBytes === 8) i32[at + 1] = half;
   }
 
   /** Marking must find no pointers in a free block; of one in the bitmap part its free bit tells. */

@@ -153,7 +153,8 @@ export class PageHeap {
     }
     const ints = this.#spans.ints;
     if (zero && ints[span + NEED_ZERO] !== 0) {
-      this.#arena.clear(ints[span + START] * PAGE_BYTES, pages * PAGE_BYTES);
+      const p = this.#arena.pageAddress(ints[span + START]);
+      this.#arena.memoryAt(p).clear(p, pages * PAGE_BYTES);
     }
     ints[span + NEED_ZERO] = 0;
     if (--this.#spansToLook === 0) {
@@ -231,12 +232,12 @@ export class PageHeap {
   /** Puts up the fence around a span that no object is in any more. */
   #fence(span: number): void {
     const ints = this.#spans.ints;
-    const first = ints[span + START] * PAGE_BYTES;
+    const first = this.#arena.pageAddress(ints[span + START]);
     const bytes = ints[span + PAGES] * PAGE_BYTES;
     this.#spans.remove(span);
     ints[span + STATE] = FENCED;
     this.#stats[HEAP_IDLE] += bytes;
-    this.#arena.memory.u8.fill(POISON, first, first + bytes);
+    this.#arena.viewAt(first, bytes).fill(POISON);
   }
 
   #scavengeList(list: number, limitNs: number): number {
