@@ -55,12 +55,12 @@ export class ModelRun {
   #numGC = 0;
 
   /** Starts a program on a heap of its own. */
-  constructor(collect: GoHeapOptions["collect"], compiler: "gc" | "gccgo", platform: string) {
-    this.#isGccgo = compiler === "gccgo";
+  constructor(
+    options: Pick<GoHeapOptions, "collect" | "compiler" | "platform" | "addressSpace">,
+  ) {
+    this.#isGccgo = options.compiler === "gccgo";
     const heap = this.#heap = new GoHeap({
-      platform,
-      compiler,
-      collect,
+      ...options,
       minHeapBytes: 0,
       // Pointers just past an object may lead into a free span.
       debug: "invalidptr=0",
