@@ -61,13 +61,11 @@ const {
   END,
   INTS_SHIFT,
   LIMIT,
-  NO_PATTERN,
   PATTERN,
   STOP,
-  TINY,
   TINY_ADDRESS,
-  TINY_ONE_OBJECT,
-  TINY_USED_MASK,
+  TINY_OBJECTS,
+  TINY_USED,
   TYPES,
   USED,
 } = cacheRecord;
@@ -86,9 +84,6 @@ const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 /** Above so many bytes, copying zeroes over a block beats storing them one by one. */
 const CLEAR_BY_STORES_BYTES = 256;
 
-/** Where the run of tiny blocks is in the cache. */
-const TINY_RUN = TINY_SIZE_CLASS << CLASS_SHIFT;
-
 /**
  * The low bits of an address that must be 0, by size: a multiple of 8 is aligned to 8, and so on. An empty
  * object is given more than a tiny block has.
@@ -103,6 +98,47 @@ const SIZE_TO_CLASS = Uint8Array.from(
   { length: MAX_SMALL_BYTES / 8 + 1 },
   (_, eighth) => eighth === 0 ? 0 : sizeToClass(8 * eighth),
 );
+
+/** Where in the cache the run for small objects is, by size; 0 for an empty object. */
+const RUN_OF = Uint16Array.from(
+  { length: MAX_SMALL_BYTES + 1 },
+  (_, size) => SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT,
+);
+
+/**
+ * What the quickest functions need of these constants, as literals. V8 inlines by counting bytes of bytecode: a constant
+ * of the module takes four, a literal two or none, and three allocations in a row are inlined whole only so.
+ */
+const enum Fast {
+  // Of the cache's floats, in a class's line; the tiny block's address and run.
+  Stop = 1,
+  BlockBytes = 2,
+  Pattern = 3,
+  TinyAddress = 4,
+  TinyRun = 16,
+  // Of its ints.
+  TinyUsed = 1,
+  TinyObjects = 2,
+  DeadPattern = 0,
+  TinyBytes = 16,
+  NoScan = 1,
+}
+
+const LITERALS: readonly (readonly [Fast, number])[] = [
+  [Fast.Stop, STOP],
+  [Fast.BlockBytes, BLOCK_BYTES],
+  [Fast.Pattern, PATTERN],
+  [Fast.TinyAddress, TINY_ADDRESS],
+  [Fast.TinyRun, TINY_SIZE_CLASS << CLASS_SHIFT],
+  [Fast.TinyUsed, TINY_USED],
+  [Fast.TinyObjects, TINY_OBJECTS],
+  [Fast.DeadPattern, DEAD_PATTERN],
+  [Fast.TinyBytes, TINY_BYTES],
+  [Fast.NoScan, FlagNoScan],
+];
+if (LITERALS.some(([literal, constant]) => literal !== constant)) {
+  throw new GoThrow("a literal of the fast path is not what it stands for");
+}
 
 /** What the floors above lend to the allocator. */
 export interface MallocHooks {
@@ -170,19 +206,54 @@ export class Malloc {
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
   mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    let pattern = NO_PATTERN;
-    if (flags === FlagNoScan) {
-      if (size < TINY_BYTES) return +this.#tiny(size, flags);
-      pattern = DEAD_PATTERN;
-    } else if (flags === 0 && type?.size === size) {
-      pattern = type?.pattern;
+    return flags === Fast.NoScan && size < Fast.TinyBytes
+      ? +this.#tiny(size)
+      : +this.#small(size, type, flags);
+  }
+
+  /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
+  #tiny(size: number): Pointer {
+    const ints = this.#ints;
+    const align = TINY_ALIGN[size];
+    const offset = (ints[Fast.TinyUsed] + align) & ~align;
+    const used = offset + size;
+    if (used > Fast.TinyBytes || size >>> 0 !== size) return +this.#newTiny(size);
+    ints[Fast.TinyUsed] = used;
+    ints[Fast.TinyObjects]++;
+    return this.#runs[Fast.TinyAddress] + offset;
+  }
+
+  #newTiny(size: number): Pointer {
+    const runs = this.#runs;
+    const p = runs[Fast.TinyRun];
+    const isThere = p !== runs[Fast.TinyRun + Fast.Stop] &&
+      runs[Fast.TinyRun + Fast.Pattern] === Fast.DeadPattern;
+    if (!isThere || size >>> 0 !== size || size === 0) {
+      return +this.#slowly(size, null, Fast.NoScan);
     }
-    if (size >>> 0 === size && size <= MAX_SMALL_BYTES) {
-      const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+    runs[Fast.TinyRun] = p + Fast.TinyBytes;
+    const ints = this.#ints;
+    // The block with more room left is the one to go on with.
+    if (size < ints[Fast.TinyUsed]) {
+      runs[Fast.TinyAddress] = p;
+      ints[Fast.TinyUsed] = size;
+    }
+    return p;
+  }
+
+  /** An object of a block of its own, if the next block of its class is ready to be taken. */
+  #small(size: number, type: GoType | null, flags: number): Pointer {
+    if (size >>> 0 === size) {
+      let at = RUN_OF[size] | 0;
+      let pattern: number = Fast.DeadPattern;
+      if (flags !== Fast.NoScan) {
+        if (flags === 0 && type != null && type.size === size) pattern = type.pattern;
+        else at = 0;
+      }
       const runs = this.#runs;
       const p = runs[at];
-      if (p !== runs[at + STOP] && runs[at + PATTERN] === pattern) {
-        runs[at] = p + runs[at + BLOCK_BYTES];
+      if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
+        runs[at] = p + runs[at + Fast.BlockBytes];
         return p;
       }
     }
@@ -191,13 +262,12 @@ export class Malloc {
 
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
-    const size = type?.size;
-    if (size <= MAX_SMALL_BYTES) {
-      const at = SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT;
+    if (type != null) {
+      const at = RUN_OF[type.size] | 0;
       const runs = this.#runs;
       const p = runs[at];
-      if (p !== runs[at + STOP] && runs[at + PATTERN] === type.pattern) {
-        runs[at] = p + runs[at + BLOCK_BYTES];
+      if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === type.pattern) {
+        runs[at] = p + runs[at + Fast.BlockBytes];
         return p;
       }
     }
@@ -209,55 +279,56 @@ export class Malloc {
     return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
 
-  /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
-  #tiny(size: number, flags: number): Pointer {
+  /** Up to 15 bytes without pointers, of which somebody looks at the flags. */
+  #tinySlowly(size: number, flags: number): Pointer {
     const ints = this.#ints;
-    const tiny = ints[TINY];
-    const used = tiny & TINY_USED_MASK;
     const align = TINY_ALIGN[size];
-    const offset = (used + align) & ~align;
-    if (offset + size > TINY_BYTES || size >>> 0 !== size) return +this.#newTiny(size, flags);
-    ints[TINY] = tiny + TINY_ONE_OBJECT + (offset - used + size);
-    return this.#runs[TINY_ADDRESS] + offset;
-  }
-
-  #newTiny(size: number, flags: number): Pointer {
-    const runs = this.#runs;
-    const p = runs[TINY_RUN];
-    const mayTake = p !== runs[TINY_RUN + STOP] && runs[TINY_RUN + PATTERN] === DEAD_PATTERN;
-    if (!mayTake || size >>> 0 !== size || size === 0) return +this.#newTinySlowly(size, flags);
-    runs[TINY_RUN] = p + TINY_BYTES;
-    const ints = this.#ints;
-    const tiny = ints[TINY];
-    // The block with more room left is the one to go on with.
-    if (size < (tiny & TINY_USED_MASK)) {
-      runs[TINY_ADDRESS] = p;
-      ints[TINY] = (tiny & ~TINY_USED_MASK) + size;
+    const offset = (ints[TINY_USED] + align) & ~align;
+    if (offset + size <= TINY_BYTES) {
+      ints[TINY_USED] = offset + size;
+      ints[TINY_OBJECTS]++;
+      return this.#runs[TINY_ADDRESS] + offset;
     }
-    return p;
-  }
-
-  #newTinySlowly(size: number, flags: number): Pointer {
-    if (size >>> 0 !== size || size === 0) return +this.large(size, null, flags);
     const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling);
-    if (size < (this.#ints[TINY] & TINY_USED_MASK)) this.#cache.startTiny(p, size);
-    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    if (size < ints[TINY_USED]) this.#cache.startTiny(p, size);
+    if (ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
   /** Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. */
   #slowly(size: number, type: GoType | null, flags: number): Pointer {
+    if (flags === FlagNoScan && size >= TINY_BYTES) {
+      const p = +this.#takeUsed(RUN_OF[size] | 0);
+      if (p !== 0) return p;
+    }
     this.checkRequest(size, type, flags);
     const isNoScan = (flags & FlagNoScan) !== 0;
-    if (isNoScan && size < TINY_BYTES) {
-      if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
-      return +this.#tiny(size, flags);
-    }
     if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
       return +this.large(size, type, flags);
     }
+    if (isNoScan && size < TINY_BYTES) {
+      if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
+      return +this.#tinySlowly(size, flags);
+    }
     const p = this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
     if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    return p;
+  }
+
+  /**
+   * The next block of the run at `at`, if all there is to do is to clear it: such runs are never taken from at once.
+   * Else 0.
+   */
+  #takeUsed(at: number): Pointer {
+    const runs = this.#runs;
+    const p = runs[at + CURSOR];
+    const next = p + runs[at + BLOCK_BYTES];
+    const isReady = this.#ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] === USED &&
+      runs[at + PATTERN] === DEAD_PATTERN && next <= runs[at + LIMIT];
+    if (!isReady || this.#ints[ATTENTION] !== 0) return 0;
+    runs[at + CURSOR] = next;
+    runs[at + STOP] = next;
+    this.#clearBlock(at >> CLASS_SHIFT, p);
     return p;
   }
 

@@ -37,6 +37,7 @@ const LOOKS_BETWEEN_CLOCKS = 64;
 
 /** `bytes * percent / 100`, truncated, where the product may be above 2^53. */
 function percentOf(bytes: number, percent: number): number {
+  if (bytes * percent <= Number.MAX_SAFE_INTEGER) return Math.floor((bytes * percent) / 100);
   const hundreds = Math.floor(bytes / 100);
   return hundreds * percent + Math.floor(((bytes - hundreds * 100) * percent) / 100);
 }

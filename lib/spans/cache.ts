@@ -54,16 +54,14 @@ const {
   LOCAL_CACHE_ALLOC,
   LOCAL_LOOKUPS,
   LOCAL_TAKEN,
-  LOCAL_TINY_ALLOCS,
   PATTERN,
   SPAN,
   SPARE,
   START_PAGE,
   STOP,
-  TINY,
   TINY_ADDRESS,
-  TINY_SHIFT,
-  TINY_USED_MASK,
+  TINY_OBJECTS,
+  TINY_USED,
   TYPES,
   USED,
 } = cacheRecord;
@@ -234,15 +232,14 @@ export class Cache implements LocalCounts {
 
   /** Makes the block at `address`, of which `used` bytes are taken, the one that tiny objects are added to. */
   startTiny(address: Pointer, used: number): void {
-    this.floats[LOCAL_TINY_ALLOCS] += this.ints[TINY] >>> TINY_SHIFT;
     this.floats[TINY_ADDRESS] = address;
-    this.ints[TINY] = used;
+    this.ints[TINY_USED] = used;
   }
 
   /** The tiny block: the address that the next object may have, and the bytes from there on. */
   get tiny(): { pos: Pointer; left: number } | null {
     const block = this.floats[TINY_ADDRESS];
-    const used = this.ints[TINY] & TINY_USED_MASK;
+    const used = this.ints[TINY_USED];
     return block === 0 ? null : { pos: block + used, left: TINY_BYTES - used };
   }
 
@@ -268,13 +265,12 @@ export class Cache implements LocalCounts {
 
   /** Objects added to tiny blocks here, not added up yet. */
   get tinyAllocs(): number {
-    return this.floats[LOCAL_TINY_ALLOCS] + (this.ints[TINY] >>> TINY_SHIFT);
+    return this.ints[TINY_OBJECTS];
   }
 
   takeTinyAllocs(): number {
     const count = this.tinyAllocs;
-    this.floats[LOCAL_TINY_ALLOCS] = 0;
-    this.ints[TINY] &= TINY_USED_MASK;
+    this.ints[TINY_OBJECTS] = 0;
     return count;
   }
 

@@ -17,13 +17,12 @@
  *
  * ```
  *   floats  0 CURSOR and 1 STOP: 0 both, so that a request     ints  0 ATTENTION
- *           for no bytes finds that run used up                      1 TINY   bytes used of the tiny block,
- *           2 LOCAL_TAKEN                                              and above them the objects that were
- *           3 SPARE                                                    added to it
+ *           for no bytes finds that run used up                      1 TINY_USED     bytes of the tiny block
+ *           2 LOCAL_TAKEN                                              2 TINY_OBJECTS  that were added to
+ *           3 SPARE                                                      blocks, not counted elsewhere yet
  *           4 TINY_ADDRESS
  *           5 LOCAL_CACHE_ALLOC
- *           6 LOCAL_TINY_ALLOCS
- *           7 LOCAL_LOOKUPS
+ *           6 LOCAL_LOOKUPS
  * ```
  *
  * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
@@ -58,8 +57,7 @@ export const LOCAL_TAKEN = 2;
 export const SPARE = 3;
 export const TINY_ADDRESS = 4;
 export const LOCAL_CACHE_ALLOC = 5;
-export const LOCAL_TINY_ALLOCS = 6;
-export const LOCAL_LOOKUPS = 7;
+export const LOCAL_LOOKUPS = 6;
 
 /** log2 of the int32 that a class has in a cache. */
 export const INTS_SHIFT = 2;
@@ -72,17 +70,11 @@ export const INTS_LENGTH = NUM_SIZE_CLASSES << INTS_SHIFT;
 
 /** In the ints, in the place of class 0. */
 export const ATTENTION = 0;
-export const TINY = 1;
-/** Where the objects begin in TINY, behind the bytes. */
-export const TINY_SHIFT = 5;
-export const TINY_USED_MASK = (1 << TINY_SHIFT) - 1;
-export const TINY_ONE_OBJECT = 1 << TINY_SHIFT;
+export const TINY_USED = 1;
+export const TINY_OBJECTS = 2;
 
 /** PATTERN: the run's blocks are dead, as objects without pointers are. */
 export const DEAD_PATTERN = 0;
-/** What no run has. */
-export const NO_PATTERN = -1;
-
 /** CONTENTS: the run's blocks hold zeroes. */
 export const CLEAN = 0;
 /** CONTENTS: they hold zeroes since they were cleared for this run, and what they held is kept. */
