@@ -38,8 +38,7 @@ export class TypedCopy {
     const from = this.#memoryOf("src", src, bytes, type.align);
     const to = this.#memoryOf("dst", dst, bytes, type.align);
     if (this.#barrier.isOn && !type.pointerFree) this.#shade(type, from, src, n);
-    const start = src - from.base;
-    to.u8.set(from.u8.subarray(start, start + bytes), dst - to.base);
+    to.copy(dst, from, src, bytes);
   }
 
   #shade(type: GoType, memory: Memory, src: Pointer, n: number): void {

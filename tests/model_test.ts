@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { ASIDE_BYTES } from "../lib/arena/arena.ts";
 import { SharedAddressSpace } from "../mod.ts";
 import { makeRoom } from "./model/make_room.ts";
 import { ModelRun } from "./model/model_run.ts";
@@ -19,7 +20,7 @@ const SETTINGS = [
 ] as const;
 
 /** Room for the first pages that a heap asks for, and then for no more. */
-const FIRST_WINDOW_BYTES = 2 ** 20 + 2 ** 14;
+const FIRST_WINDOW_BYTES = ASIDE_BYTES + 2 ** 20 + 2 ** 14;
 
 for (const compiler of ["gc", "gccgo"] as const) {
   Deno.test(`by ${compiler}'s rules, random programs do the same in an arena of two windows`, async () => {

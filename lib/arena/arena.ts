@@ -73,6 +73,9 @@ const EXTENSION_BYTES = 2 ** 28;
 /** Go maps the bitmap in steps of so many bytes. */
 const BITMAP_CHUNK_BYTES = 8192;
 
+/** What there is of memory beside the arena, for those above to put aside what blocks hold: see {@linkcode Arena.aside}. */
+export const ASIDE_BYTES = 2 ** 20;
+
 /** The arena of one heap. See the head of the module. */
 export class Arena {
   readonly platform: Platform;
@@ -84,6 +87,11 @@ export class Arena {
   readonly memory: Memory;
   /** The memory behind it, as soon as something lies there. */
   upperMemory: Memory | null = null;
+  /**
+   * Memory that no program sees. It lies in the window of the objects, since memory is copied fastest within one, at the
+   * end of the addresses where Go has its bitmap; if there are too few or there is no memory for them, elsewhere.
+   */
+  readonly aside: Memory;
   readonly bitmap: Bitmap;
   pageSpan: Int32Array = new Int32Array(0);
   pageInfo: Int32Array = new Int32Array(0);
@@ -118,7 +126,8 @@ export class Arena {
    */
   constructor(platform: Platform, space: AddressSpace, stats: Float64Array, limitBytes = Infinity) {
     const { base, bytes, start } = mallocinit(platform, space, limitBytes);
-    if (!space.map(start, 0)) {
+    const hasAside = start - base >= ASIDE_BYTES && space.map(start - ASIDE_BYTES, ASIDE_BYTES);
+    if (!hasAside && !space.map(start, 0)) {
       space.free(base, bytes);
       throw new GoThrow("runtime: cannot reserve arena virtual address space");
     }
@@ -132,6 +141,9 @@ export class Arena {
     this.#window = space.window(start);
     this.#windowEnd = this.#window.base + this.#window.bytes;
     this.memory = new Memory(start, this.#window, 0);
+    this.aside = hasAside
+      ? new Memory(start - ASIDE_BYTES, this.#window, ASIDE_BYTES)
+      : new Memory(0, ownWindow(ASIDE_BYTES), ASIDE_BYTES);
     const maxBytes = Math.max(this.#end - start, MAX_ARENA_32_BYTES);
     const maxPages = Math.floor(maxBytes / PAGE_BYTES);
     this.#maxPages = maxPages;
@@ -365,6 +377,10 @@ export class Arena {
     this.#stats[OTHER_SYS] += Math.max(0, bytes - this.#spansMappedBytes);
     this.#spansMappedBytes = Math.max(bytes, this.#spansMappedBytes);
   }
+}
+
+function ownWindow(bytes: number): MemoryWindow {
+  return { base: 0, bytes, buffer: new SharedArrayBuffer(bytes) };
 }
 
 function pagesOf(bytes: number, maxPages: number): number {

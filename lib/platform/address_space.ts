@@ -13,8 +13,8 @@
  *   0x7f01_0000_0000   system memory of the second
  * ```
  *
- * The first 16 GiB of a large reservation are a WebAssembly memory, which can be cleared two to three times as fast; what
- * lies behind them is a second buffer, opened when it is reached.
+ * The first 16 GiB of a large reservation are a WebAssembly memory, which is cleared and copied two to three times as
+ * fast; what lies behind them is a second buffer, opened when it is reached.
  *
  * A reservation of up to 4 GiB lies in a segment of 4 GiB, which is one buffer: byte i is address base + i.
  * A 32-bit heap has one segment, as if it were a process of its own, whatever other heaps there are:
@@ -46,6 +46,8 @@ export interface MemoryWindow {
   readonly buffer: SharedArrayBuffer;
   /** Clears `bytes` mapped bytes from byte `at` of the buffer on, if there is a faster way than to store zeroes. */
   readonly clear?: (at: number, bytes: number) => void;
+  /** Copies `bytes` mapped bytes from byte `from` of the buffer on to byte `to`, if there is a faster way than `set`. */
+  readonly copy?: (to: number, from: number, bytes: number) => void;
 }
 
 /**
@@ -329,7 +331,7 @@ export class SharedAddressSpace implements AddressSpace {
     const fast = isFirst ? wasmMemory(bytes) : null;
     const buffer = fast?.buffer ?? growableBuffer(bytes);
     if (buffer === null || address < base) return null;
-    windows.push({ base, bytes, buffer, clear: fast?.clear });
+    windows.push({ base, bytes, buffer, clear: fast?.clear, copy: fast?.copy });
     return windows[windows.length - 1];
   }
 

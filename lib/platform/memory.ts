@@ -35,25 +35,25 @@ export class Memory {
   f32!: Float32Array;
   f64!: Float64Array;
   u64!: BigUint64Array;
-  readonly #buffer: SharedArrayBuffer;
+  readonly #window: MemoryWindow;
+  /** Where the views begin in the window's buffer. */
   readonly #offset: number;
-  readonly #clear: ((at: number, bytes: number) => void) | null;
   #hasBarrier = false;
 
   /** Views `bytes` of a window, from the address `base` on. */
   constructor(base: Pointer, window: MemoryWindow, bytes: number) {
     this.base = base;
-    this.#buffer = window.buffer;
+    this.#window = window;
     this.#offset = base - window.base;
-    this.#clear = window.clear ?? null;
     this.cover(bytes);
   }
 
   /** Clears `bytes` bytes from the address `p` on. */
   clear(p: Pointer, bytes: number): void {
     const from = p - this.base;
-    if (this.#clear !== null) {
-      this.#clear(from + this.#offset, bytes);
+    const { clear } = this.#window;
+    if (clear !== undefined) {
+      clear(from + this.#offset, bytes);
       return;
     }
     const { u8 } = this;
@@ -61,6 +61,16 @@ export class Memory {
     let at = from;
     for (; at + ZEROES.length <= end; at += ZEROES.length) u8.set(ZEROES, at);
     if (at < end) u8.set(ZEROES.subarray(0, end - at), at);
+  }
+
+  /** Copies `bytes` bytes from the address `q` in `from` on to the address `p`; the two ranges may overlap. */
+  copy(p: Pointer, from: Memory, q: Pointer, bytes: number): void {
+    const { copy } = this.#window;
+    if (copy !== undefined && from.#window === this.#window) {
+      copy(p - this.base + this.#offset, q - from.base + from.#offset, bytes);
+    } else {
+      this.u8.set(from.u8.subarray(q - from.base, q - from.base + bytes), p - this.base);
+    }
   }
 
   /** Lets a program use the first `bytes` bytes. */
@@ -77,7 +87,7 @@ export class Memory {
 
   /** Makes the views again, so that they cover `bytes` (a multiple of 8). */
   cover(bytes: number): void {
-    const buffer = this.#buffer;
+    const { buffer } = this.#window;
     const offset = this.#offset;
     this.bytes = bytes;
     this.u8 = new Uint8Array(buffer, offset, bytes);

@@ -13,12 +13,16 @@
  * While a run is in the cache its free bits are 0, and its types are those of its PATTERN all over: the blocks
  * that are not handed out yet look like objects, so a cache gives back what it holds before anything is marked.
  *
+ * Of a class with 32 blocks a page or more, the blocks of a run are cleared at once. What they held is put aside, a
+ * page for each class, as long as nobody has asked for a block that is not cleared: for such a request it is put back.
+ *
  * @module
  */
 
-import type { Arena } from "../arena/arena.ts";
+import { type Arena, ASIDE_BYTES } from "../arena/arena.ts";
 import * as bitmapPlanes from "../arena/bitmap.ts";
 import * as statistics from "../arena/stats.ts";
+import { GoThrow } from "../errors.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
 import type { Central } from "./central.ts";
@@ -74,14 +78,16 @@ const LINK_WORDS = 2;
 /** From so many blocks on a run is cleared at once, if its span is of one page. */
 const MIN_CLEARED_BLOCKS = 32;
 
+if (NUM_SIZE_CLASSES * PAGE_BYTES > ASIDE_BYTES) {
+  throw new GoThrow(`no room to put ${NUM_SIZE_CLASSES} pages aside`);
+}
+
 /** The cache of one thread. See the head of the module. */
 export class Cache implements LocalCounts {
   readonly floats: Float64Array = new Float64Array(new SharedArrayBuffer(8 * FLOATS_LENGTH));
   readonly ints: Int32Array = new Int32Array(new SharedArrayBuffer(4 * INTS_LENGTH));
   /** A bit a class: whether a span is held for it. Pages change hands too often to look at all classes. */
   readonly #held = new Int32Array(new SharedArrayBuffer(4 * CLASS_WORDS));
-  /** A page a class: what the blocks of runs that are CLEARED held, by offset in the span. */
-  readonly #kept = new Uint8Array(new SharedArrayBuffer(NUM_SIZE_CLASSES * PAGE_BYTES));
   /** Whether somebody asked for blocks as they are: from then on none is cleared before it is handed out. */
   #isKeeping = true;
   readonly #arena: Arena;
@@ -362,8 +368,8 @@ export class Cache implements LocalCounts {
     if (!this.#isKeeping || end - first < MIN_CLEARED_BLOCKS || CLASS_TO_PAGES[cls] > 1) {
       return USED;
     }
-    const at = start - memory.base;
-    this.#kept.set(memory.u8.subarray(at + from, at + to), cls * PAGE_BYTES + from);
+    const { aside } = this.#arena;
+    aside.copy(aside.base + cls * PAGE_BYTES + from, memory, start + from, to - from);
     memory.clear(start + from, to - from);
     return CLEARED;
   }
@@ -384,9 +390,10 @@ export class Cache implements LocalCounts {
     if (this.ints[slot + CONTENTS] !== CLEARED) return;
     const { first, count } = this.runBlocks(cls);
     const size = CLASS_TO_SIZE[cls];
-    const kept = cls * PAGE_BYTES + first * size;
+    const { aside } = this.#arena;
+    const kept = aside.base + cls * PAGE_BYTES + first * size;
     const p = this.#arena.pageAddress(this.ints[slot + START_PAGE]) + first * size;
-    this.#arena.viewAt(p, count * size).set(this.#kept.subarray(kept, kept + count * size));
+    this.#arena.memoryAt(p).copy(p, aside, kept, count * size);
     this.ints[slot + CONTENTS] = USED;
     this.setStop(cls);
   }

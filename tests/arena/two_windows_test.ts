@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ASIDE_BYTES } from "../../lib/arena/arena.ts";
 import { partsOf } from "../../lib/go_heap.ts";
 import { PAGE_BYTES } from "../../lib/platform/platform.ts";
 import {
@@ -13,12 +14,12 @@ import {
 } from "../../mod.ts";
 
 const MiB = 2 ** 20;
-/** Where the second window begins: the first pages that a heap asks for fit before it. */
+/** Of the arena, what lies in the first window: the first pages that a heap asks for fit before it. */
 const WINDOW_BYTES = 4 * MiB;
 const OPTIONS = { platform: "linux/amd64", gcPercent: -1 } as const;
 
 function heapInTwoWindows(options: GoHeapOptions = {}): GoHeap {
-  const addressSpace = new SharedAddressSpace({ firstWindowBytes: WINDOW_BYTES });
+  const addressSpace = new SharedAddressSpace({ firstWindowBytes: ASIDE_BYTES + WINDOW_BYTES });
   return new GoHeap({ ...OPTIONS, addressSpace, ...options });
 }
 
