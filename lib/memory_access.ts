@@ -20,6 +20,9 @@ import type { WriteBarrier } from "./gc/write_barrier.ts";
 import { Memory } from "./platform/memory.ts";
 import type { Pointer } from "./platform/platform.ts";
 
+/** More than any word of the first 4 GiB. */
+const NO_WORD = 2 ** 32 - 1;
+
 /** Memory as the program sees it. See the head of the module. */
 export class MemoryAccess {
   /** The objects' memory; an empty one if there is a fence. */
@@ -31,9 +34,14 @@ export class MemoryAccess {
   readonly #arenaStart: Pointer;
   readonly #pointerBytes: number;
   readonly #isLong: boolean;
-  /** The upper half that most pointers have, alone and as part of an address. */
+  /**
+   * The upper half that most pointers have, alone and as part of an address; on 4-byte words, which are never loaded
+   * the quick way, NaN.
+   */
   readonly #baseHigh: number;
   readonly #base: number;
+  /** The lower half of the arena's start. */
+  readonly #startLow: number;
   readonly #maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage, barrier: WriteBarrier, fence: Fence | null) {
@@ -50,41 +58,45 @@ export class MemoryAccess {
     this.#pointerBytes = arena.platform.pointerBytes;
     this.#isLong = this.#pointerBytes === 8;
     this.#baseHigh = Math.floor(arena.start / 2 ** 32);
-    this.#base = this.#baseHigh * 2 ** 32;
+    this.#base = this.#isLong ? this.#baseHigh * 2 ** 32 : NaN;
+    this.#startLow = arena.start >>> 0;
     this.#maxPointer = this.#pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
   }
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const { u32, usedBytes } = this.#objects;
-    const at = this.#wordIn(p, usedBytes);
+    const { u32, usedWords } = this.#objects;
+    const word = this.#wordOf(p);
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
-    if (at < 0) return +this.#loadPointerElsewhere(p);
-    return u32[at + 1] === this.#baseHigh ? this.#base + u32[at] : u32[at] + u32[at + 1] * 2 ** 32;
+    if (word >= usedWords) return +this.#loadPointerElsewhere(p);
+    const low = u32[word << 1];
+    const high = u32[word << 1 | 1];
+    return high === this.#baseHigh ? this.#base + low : low + high * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
-    const { u32, plainBytes } = this.#objects;
-    // While a write barrier is on, no address is a plain one.
-    const at = this.#wordIn(p, plainBytes);
-    const low = value === 0 ? 0 : (value - this.#base) >>> 0;
-    if (at < 0 || (low + this.#base !== value && value !== 0)) {
+    // While a write barrier is on, no word is a plain one.
+    const { u32, plainWords } = this.#objects;
+    const word = this.#wordOf(p);
+    const low = (value - this.#base) >>> 0;
+    const isInBase = low + this.#base === value;
+    if (word >= plainWords || !(isInBase || value === 0)) {
       this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, true, value);
       return;
     }
-    u32[at] = low;
-    u32[at + 1] = value === 0 ? 0 : this.#baseHigh;
+    u32[word << 1] = isInBase ? low : 0;
+    u32[word << 1 | 1] = isInBase ? this.#baseHigh : 0;
   }
 
   /**
-   * Index of the word at `p` in an array of int32, if it is one of 8 bytes in the first `bytes` bytes and 4 GiB of
-   * the arena, so that all arithmetic is in integers; else -1.
+   * The word at `p`, counted from the arena's start, if the two share the upper half of their addresses; a number above
+   * all words if not, or if `p` is no multiple of 8: those of its low bits that are set become the highest.
    */
-  #wordIn(p: Pointer, bytes: number): number {
-    const offset = p - this.#arenaStart;
-    const low = offset >>> 0;
-    return low === offset && (low & 7) === 0 && low < bytes && this.#isLong ? low >>> 2 : -1;
+  #wordOf(p: Pointer): number {
+    const low = (p - this.#base) >>> 0;
+    const offset = low - this.#startLow;
+    return low + this.#base === p ? (offset >>> 3 | offset << 29) >>> 0 : NO_WORD;
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {

@@ -37,7 +37,7 @@
  * and what is born black and dropped, is all that a collection in slices frees later than one in one piece.
  *
  * When it is off, the barrier costs nothing. `storePointer` has to ask whether an address lies in the part of the
- * arena that is used; while the barrier is on, that part is empty for it ({@linkcode Memory.plainBytes}), and
+ * arena that is used; while the barrier is on, that part is empty for it ({@linkcode Memory.plainWords}), and
  * its slow path comes here. Allocations are seen by their one test for everything optional (ATTENTION).
  *
  * @module

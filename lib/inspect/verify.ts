@@ -436,7 +436,7 @@ function verifyWorld({ arena, spans, world, barrier, marker, cache }: HeapParts)
   );
   inPhase(
     "no address is plain for stores as long",
-    arena.memory.plainBytes !== arena.memory.usedBytes,
+    arena.memory.plainWords !== arena.memory.usedWords,
     isMarking && arena.memory.usedBytes > 0,
   );
   let queued = 0;

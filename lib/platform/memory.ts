@@ -24,8 +24,10 @@ export class Memory {
   bytes = 0;
   /** How many of them a program may use, from the first on. */
   usedBytes = 0;
+  /** How many words of 8 bytes that are, as far as addresses have the upper half of the first one: an int32. */
+  usedWords = 0;
   /** How many of those take a pointer with nothing else to be done: none while a write barrier is on. */
-  plainBytes = 0;
+  plainWords = 0;
   u8!: Uint8Array;
   i8!: Int8Array;
   u16!: Uint16Array;
@@ -76,7 +78,8 @@ export class Memory {
   /** Lets a program use the first `bytes` bytes. */
   use(bytes: number): void {
     this.usedBytes = bytes;
-    this.plainBytes = this.#hasBarrier ? 0 : bytes;
+    this.usedWords = Math.floor(Math.min(bytes, 2 ** 32 - (this.base >>> 0)) / 8);
+    this.plainWords = this.#hasBarrier ? 0 : this.usedWords;
   }
 
   /** Whether somebody has to hear of each pointer that is stored. */
