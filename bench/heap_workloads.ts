@@ -262,9 +262,16 @@ function finalizerClear(heap: GoHeap, objects: number): () => number {
   const live = new Float64Array(objects).map(() => heap.newobject(object));
   live.forEach((p, i) => heap.storePointer(table + i * WORD_BYTES, p));
   const nothing = { type: finalizer, data: () => {} };
-  return () => {
+  // Each loop has a function of its own: see the sink.
+  const set = () => {
     for (const data of live) heap.SetFinalizer({ type: pointer, data }, nothing);
+  };
+  const clear = () => {
     for (const data of live) heap.SetFinalizer({ type: pointer, data }, null);
+  };
+  return () => {
+    set();
+    clear();
     return objects;
   };
 }
@@ -273,11 +280,14 @@ function finalizerRun(heap: GoHeap, objects: number): () => number {
   const { object, pointer, finalizer } = finalizerTypes(heap);
   let ran = 0;
   const counting = { type: finalizer, data: () => void ran++ };
-  return () => {
-    ran = 0;
+  const allocate = () => {
     for (let i = 0; i < objects; i++) {
       heap.SetFinalizer({ type: pointer, data: heap.newobject(object) }, counting);
     }
+  };
+  return () => {
+    ran = 0;
+    allocate();
     heap.GC();
     heap.runFinalizers();
     if (ran !== objects) throw new Error(`${ran} finalizers of ${objects} ran`);

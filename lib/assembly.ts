@@ -51,7 +51,6 @@ import { MemoryAccess } from "./memory_access.ts";
 import { type CheckedOptions, monotonicNs } from "./options.ts";
 import { type AddressSpace, SharedAddressSpace } from "./platform/address_space.ts";
 import { goRecordBytes } from "./platform/go_records.ts";
-import type { Pointer } from "./platform/platform.ts";
 import { Pools } from "./pool.ts";
 import { ProfileSampler } from "./profile_sampler.ts";
 import { Cache } from "./spans/cache.ts";
@@ -151,10 +150,10 @@ function makeCollector(options: CheckedOptions, memory: MemoryParts, spanParts: 
   const rootScan = new RootScan(rootParts);
 
   const lookup = new Lookup(arena, spans, cache, stats, pacer, platform.pointerBytes);
-  const findObject = (p: Pointer) => lookup.findObject(p);
-  const rules = finalizerRules(compiler, { arena, image, typeOwner: types, findObject });
-  const finalizerParts = { arena, spans, specials, queue, sweep, barrier, typeOwner: types, rules };
-  const finalizers = new Finalizers(finalizerParts);
+  const typeOwner = types;
+  const rules = finalizerRules(compiler, { arena, image, typeOwner, finder: lookup });
+  const finalizerParts = { arena, spans, specials, queue, sweep, barrier, typeOwner, rules };
+  const finalizers = new Finalizers({ ...finalizerParts, finder: lookup });
   const parts = { ...rootParts, finalizers, sweep, pacer, world, barrier, rootScan, checkMark };
   const collector = new Collector({
     ...parts,

@@ -63,9 +63,10 @@ export class GoHeap extends ProfileDoors {
   readonly types: TypeTable;
 
   readonly #parts: Assembly;
-  // These two are on every path that has to be fast.
+  // These three are on every path that has to be fast.
   readonly #malloc: Assembly["malloc"];
   readonly #memory: Assembly["memory"];
+  readonly #finalizers: Assembly["finalizers"];
   readonly #observers = new Observers();
   #isDisposed = false;
 
@@ -83,6 +84,7 @@ export class GoHeap extends ProfileDoors {
     this.#parts = parts;
     this.#malloc = parts.malloc;
     this.#memory = parts.memory;
+    this.#finalizers = parts.finalizers;
     openGccgo(this, () => (this.#requireOpen(), parts.gccgo));
     openProfile(this, () => (this.#requireOpen(), parts));
   }
@@ -252,8 +254,7 @@ export class GoHeap extends ProfileDoors {
    */
   SetFinalizer(obj: Eface | null, finalizer: Eface | null): void {
     this.#requireOpen();
-    this.#parts.finalizers.setFinalizer(obj, finalizer);
-    this.#parts.pacer.look();
+    this.#finalizers.setFinalizer(obj, finalizer);
   }
 
   /**

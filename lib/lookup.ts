@@ -21,7 +21,7 @@
 
 import * as arenaTables from "./arena/arena.ts";
 import type { Arena } from "./arena/arena.ts";
-import type { ObjectPlace } from "./gc/finalizer_rules.ts";
+import type { ObjectFinder, ObjectPlace } from "./gc/finalizer_rules.ts";
 import type { Pacer } from "./gc/pacer.ts";
 import * as platforms from "./platform/platform.ts";
 import type { Pointer } from "./platform/platform.ts";
@@ -43,7 +43,9 @@ const { PAGES } = spanRecord;
 const MAX_SHORT_LOOKUPS = 2 ** 30;
 
 /** The lookup of one heap. See the head of the module. */
-export class Lookup {
+export class Lookup implements ObjectFinder {
+  inSpan = 0;
+  inBlock = 0;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #cache: Cache;
@@ -67,12 +69,44 @@ export class Lookup {
     this.#maxLocalLookups = pointerBytes === 4 ? MAX_SHORT_LOOKUPS : Infinity;
   }
 
-  /** The object that `p` lies in; null if there is none. Seed B's findObject, seed A's mlookup. */
+  find(p: Pointer): number {
+    const offset = p - this.#arena.start;
+    const at = offset >>> 0;
+    // In the first 4 GiB all is done in integers.
+    return at === offset
+      ? this.#findAt(at >>> PAGE_SHIFT, at & (PAGE_BYTES - 1))
+      : this.#findFar(offset);
+  }
+
+  #findFar(offset: number): number {
+    const page = Math.floor(offset / PAGE_BYTES);
+    if (!(page >= 0 && page < this.#arena.usedPages) || !Number.isInteger(offset)) return 0;
+    return this.#findAt(page, (offset % PAGE_BYTES) | 0);
+  }
+
+  #findAt(page: number, inPage: number): number {
+    const arena = this.#arena;
+    if (page >= arena.usedPages) return 0;
+    const info = arena.pageInfo[page];
+    const cls = info >> INFO_CLASS_SHIFT;
+    if (cls <= 0) return 0;
+    const inSpan = ((info & INFO_PAGE_MASK) << PAGE_SHIFT) + inPage;
+    const block = Math.imul(inSpan >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
+    if (block >= CLASS_TO_BLOCKS[cls]) return 0;
+    this.inSpan = inSpan;
+    this.inBlock = inSpan - Math.imul(block, CLASS_TO_SIZE[cls]);
+    return arena.pageSpan[page];
+  }
+
+  count(): void {
+    if (++this.#cache.floats[LOCAL_LOOKUPS] < this.#maxLocalLookups) return;
+    purgeCachedStats(this.#cache, this.#stats);
+    this.#pacer.look();
+  }
+
+  /** Seed B's findObject, seed A's mlookup. */
   findObject(p: Pointer): ObjectPlace | null {
-    if (++this.#cache.floats[LOCAL_LOOKUPS] >= this.#maxLocalLookups) {
-      purgeCachedStats(this.#cache, this.#stats);
-      this.#pacer.look();
-    }
+    this.count();
     const arena = this.#arena;
     const offset = p - arena.start;
     const page = Math.floor(offset / PAGE_BYTES);

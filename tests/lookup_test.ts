@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { Lookup } from "../lib/lookup.ts";
 import { partsOf } from "../lib/go_heap.ts";
 import { LOOKUPS, TINY_ALLOCS } from "../lib/arena/stats.ts";
@@ -14,6 +15,38 @@ function find(heap: GoHeap, p: Pointer): ObjectPlace | null {
   const found = heap.findObject(p);
   assertEquals(heap.mlookup(p), found, `mlookup(0x${p.toString(16)})`);
   return found;
+}
+
+/** What the quick way finds, as findObject says it: of a small block, and of a whole number, that is the same. */
+function assertFoundQuickly(heap: GoHeap, lookup: Lookup, p: Pointer): void {
+  const { arena } = partsOf(heap);
+  const found = Number.isSafeInteger(p) && p >= 0 ? heap.findObject(p) : null;
+  const span = found !== null && found.size <= 32768 ? arena.pageSpan[found.span] : 0;
+  assertEquals(lookup.find(p), span, `${p}`);
+  if (span === 0) return;
+  assertEquals(lookup.inBlock, p - found!.base, `${p}`);
+  assertEquals(lookup.inSpan, p - arena.pageAddress(found!.span), `${p}`);
+}
+
+for (const above of [0, 5 * 2 ** 30]) {
+  Deno.test(`the quick way to find a block, ${above} bytes above the arena's start, finds what there is`, () => {
+    using heap = new GoHeap(OPTIONS);
+    if (above > 0) heap.rawmem(above);
+    const { arena, spans, cache, stats, pacer } = partsOf(heap);
+    const lookup = new Lookup(arena, spans, cache, stats, pacer, 8);
+    const sizes = [8, 16, 48, 1024, 2304, 32768, 40000];
+    const blocks = sizes.map((size) => heap.mallocgc(size, null, FlagNoScan));
+    const offset = fc.oneof(fc.nat(2 * 40000), fc.double(), fc.constantFrom(0.5, -0.5, -1));
+    fc.assert(fc.property(fc.constantFrom(...blocks), offset, (p, at) => {
+      assertFoundQuickly(heap, lookup, p + at);
+      // A number that has the same bits below.
+      assertFoundQuickly(heap, lookup, p + at + 2 ** 32);
+      assertFoundQuickly(heap, lookup, p + at + 2 ** 45);
+      assertFoundQuickly(heap, lookup, at);
+    }));
+    const odd = [NaN, Infinity, -Infinity, -0, -1, arena.start - 1, arena.used, 2 ** 53, 2 ** 64];
+    for (const p of odd) assertFoundQuickly(heap, lookup, p);
+  });
 }
 
 for (const size of [8, 16, 48, 1024, 2304, 32768]) {

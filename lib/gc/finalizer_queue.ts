@@ -12,7 +12,7 @@
  *   entry             │ DATA + 1 │ ARGUMENT │ (types, size of the results: at the side, by DATA) │
  *
  *   queue ──▶ block ──▶ block          filled, waiting
- *   running ─▶ block ──▶ block         taken by the runner, entry NEXT_ENTRY is next
+ *   running ─▶ block ──▶ block         taken by the runner, who is at some entry of the first
  *   cache ──▶ block                    empty, used again
  * ```
  *
@@ -41,13 +41,8 @@ const ENTRY_WORDS = { gc: 5, gccgo: 4 } as const;
 const DATA = 0;
 const ARGUMENT = 1;
 
-/** A finalizer that is to be called. */
-export interface QueuedFinalizer {
-  /** The number of its function. */
-  readonly data: number;
-  /** The exact address it was set on. */
-  readonly argument: Pointer;
-}
+/** The number of no word: there is no block. */
+const NONE = -1;
 
 /** The queue of one heap. See the head of the module. */
 export class FinalizerQueue {
@@ -59,11 +54,17 @@ export class FinalizerQueue {
   readonly #entryWords: number;
   readonly #capacity: number;
   readonly #lock = new Lock();
-  #queue: Pointer = 0;
-  #running: Pointer = 0;
-  #nextEntry = 0;
-  #cache: Pointer = 0;
-  #all: Pointer = 0;
+  // Blocks and entries are the numbers of their first words here; what links blocks in memory are addresses.
+  #queue = NONE;
+  /** Where the next one is queued, and how many have room there. */
+  #end = NONE;
+  #room = 0;
+  #running = NONE;
+  /** The next to be called, and how many of its block are left with it. */
+  #next = NONE;
+  #left = 0;
+  #cache = NONE;
+  #all = NONE;
 
   constructor(
     memory: Memory,
@@ -83,12 +84,14 @@ export class FinalizerQueue {
   add(data: number, argument: Pointer): void {
     this.#lock.lock();
     try {
-      if (this.#queue === 0 || this.#get(this.#queue, COUNT) === this.#capacity) this.#addBlock();
-      const count = this.#get(this.#queue, COUNT);
-      const entry = ENTRIES + count * this.#entryWords;
-      this.#set(this.#queue, entry + DATA, data + 1);
-      this.#set(this.#queue, entry + ARGUMENT, argument);
-      this.#set(this.#queue, COUNT, count + 1);
+      if (this.#room === 0) this.#addBlock();
+      const words = this.#words();
+      const entry = this.#end;
+      words[entry + DATA] = data + 1;
+      words[entry + ARGUMENT] = argument;
+      this.#end = entry + this.#entryWords;
+      this.#room--;
+      words[this.#queue + COUNT] = this.#capacity - this.#room;
     } finally {
       this.#lock.unlock();
     }
@@ -97,10 +100,26 @@ export class FinalizerQueue {
 
   /** Forgets everything: the heap is gone. */
   clear(): void {
-    this.#queue = 0;
-    this.#running = 0;
-    this.#cache = 0;
-    this.#all = 0;
+    this.#queue =
+      this.#running =
+      this.#cache =
+      this.#all =
+        NONE;
+    this.#room = 0;
+  }
+
+  /**
+   * Takes the next finalizer and returns the number of its function, -1 if there is none. It stays in the queue, and
+   * its object alive, until it is released.
+   */
+  take(): number {
+    if (this.#running === NONE && !this.#takeList()) return -1;
+    return (this.#words()[this.#next + DATA] | 0) - 1;
+  }
+
+  /** The exact address that the finalizer which was taken was set on. */
+  get argument(): Pointer {
+    return this.#words()[this.#next + ARGUMENT];
   }
 
   /**
@@ -108,100 +127,134 @@ export class FinalizerQueue {
    * that were queued together.
    */
   release(): boolean {
-    this.#lock.lock();
-    try {
-      const block = this.#running;
-      // A finalizer may dispose of the heap.
-      if (block === 0) return false;
-      const entry = ENTRIES + this.#nextEntry * this.#entryWords;
-      for (let word = 0; word < this.#entryWords; word++) this.#set(block, entry + word, 0);
-      if (++this.#nextEntry === this.#get(block, COUNT)) this.#retire(block);
-      return this.#running === 0;
-    } finally {
-      this.#lock.unlock();
-    }
-  }
-
-  /**
-   * Takes the next finalizer, which stays in the queue, and its object alive, until it is released; null if
-   * there is none.
-   */
-  take(): QueuedFinalizer | null {
-    this.#lock.lock();
-    try {
-      if (this.#running === 0) {
-        this.#running = this.#queue;
-        this.#queue = 0;
-        this.#nextEntry = 0;
-      }
-      if (this.#running === 0) return null;
-      const block = this.#running;
-      const entry = ENTRIES + this.#nextEntry * this.#entryWords;
-      return {
-        data: this.#get(block, entry + DATA) - 1,
-        argument: this.#get(block, entry + ARGUMENT),
-      };
-    } finally {
-      this.#lock.unlock();
-    }
+    // A finalizer may dispose of the heap.
+    if (this.#running === NONE) return false;
+    const words = this.#words();
+    const entry = this.#next;
+    words[entry + DATA] = 0;
+    words[entry + ARGUMENT] = 0;
+    this.#next = entry + this.#entryWords;
+    if (--this.#left > 0) return false;
+    this.#retire(this.#running);
+    return this.#running === NONE;
   }
 
   /** Whether the next one to be taken is the first of those that were queued together. */
   get hasNewBatch(): boolean {
-    return this.#running === 0 && this.#queue !== 0;
+    return this.#running === NONE && this.#queue !== NONE;
   }
 
   /** Whether nothing waits to be called. */
   get isEmpty(): boolean {
-    return this.#queue === 0 && this.#running === 0;
+    return this.#queue === NONE && this.#running === NONE;
+  }
+
+  /** Calls `visit` with each finalizer that waits. */
+  forEachWaiting(visit: (argument: Pointer, data: number) => void): void {
+    for (const _ of this.visitBlocks(visit));
   }
 
   /**
-   * Every finalizer that waits. Whoever stops in between and goes on later sees all those that are
-   * still waiting, but those queued since.
+   * The same block by block, yielding how many each has. Whoever stops in between and goes on later sees all those
+   * that are still waiting, but those queued since.
    */
-  *waiting(): Generator<QueuedFinalizer, void> {
-    for (let block = this.#all; block !== 0; block = this.#get(block, ALL_NEXT)) {
-      for (let i = 0; i < this.#get(block, COUNT); i++) {
-        const entry = ENTRIES + i * this.#entryWords;
-        const data = this.#get(block, entry + DATA) - 1;
-        if (data >= 0) yield { data, argument: this.#get(block, entry + ARGUMENT) };
+  *visitBlocks(visit: (argument: Pointer, data: number) => void): Generator<number, void> {
+    for (let block = this.#all; block !== NONE; block = this.#link(block, ALL_NEXT)) {
+      const words = this.#words();
+      const count = words[block + COUNT];
+      for (let i = 0; i < count; i++) {
+        const entry = block + ENTRIES + i * this.#entryWords;
+        const data = words[entry + DATA] - 1;
+        if (data >= 0) visit(words[entry + ARGUMENT], data);
       }
+      yield count;
     }
+  }
+
+  /** How many blocks there are: of all that were ever made each is in one of three lists. */
+  get blockCounts(): { all: number; queued: number; running: number; empty: number } {
+    const count = (first: number, link: number) => {
+      let blocks = 0;
+      for (let block = first; block !== NONE; block = this.#link(block, link)) blocks++;
+      return blocks;
+    };
+    return {
+      all: count(this.#all, ALL_NEXT),
+      queued: count(this.#queue, NEXT),
+      running: count(this.#running, NEXT),
+      empty: count(this.#cache, NEXT),
+    };
   }
 
   /** Puts an empty block in front of the queue. */
   #addBlock(): void {
     let block = this.#cache;
-    if (block === 0) {
-      block = this.#persistent.alloc(BLOCK_BYTES, 0, GC_SYS);
-      this.#set(block, ALL_NEXT, this.#all);
+    if (block === NONE) {
+      const address = this.#persistent.alloc(BLOCK_BYTES, 0, GC_SYS);
+      block = this.#wordOf(address);
+      this.#setLink(block, ALL_NEXT, this.#all);
       this.#all = block;
     } else {
-      this.#cache = this.#get(block, NEXT);
+      this.#cache = this.#link(block, NEXT);
     }
-    this.#set(block, NEXT, this.#queue);
+    this.#setLink(block, NEXT, this.#queue);
     this.#queue = block;
+    this.#end = block + ENTRIES;
+    this.#room = this.#capacity;
   }
 
-  /** Moves a block whose entries were all taken to the cache. */
-  #retire(block: Pointer): void {
-    this.#running = this.#get(block, NEXT);
-    this.#nextEntry = 0;
-    this.#set(block, COUNT, 0);
-    this.#set(block, NEXT, this.#cache);
-    this.#cache = block;
+  /** Takes all that is queued, to be called; false if there is nothing. Who calls them has them for himself. */
+  #takeList(): boolean {
+    this.#lock.lock();
+    try {
+      this.#begin(this.#queue);
+      this.#queue = NONE;
+      this.#room = 0;
+    } finally {
+      this.#lock.unlock();
+    }
+    return this.#running !== NONE;
   }
 
-  #get(block: Pointer, word: number): number {
-    const { base, f64, u32 } = this.#memory;
-    const words = this.#wordBytes === 8 ? f64 : u32;
-    return words[(block - base) / this.#wordBytes + word];
+  /** Begins with the first entry of `block`. */
+  #begin(block: number): void {
+    this.#running = block;
+    if (block === NONE) return;
+    this.#next = block + ENTRIES;
+    this.#left = this.#words()[block + COUNT] | 0;
   }
 
-  #set(block: Pointer, word: number, value: number): void {
-    const { base, f64, u32 } = this.#memory;
-    const words = this.#wordBytes === 8 ? f64 : u32;
-    words[(block - base) / this.#wordBytes + word] = value;
+  /** Moves a block whose entries were all taken to the cache, and begins with the next. */
+  #retire(block: number): void {
+    this.#lock.lock();
+    try {
+      this.#begin(this.#link(block, NEXT));
+      this.#words()[block + COUNT] = 0;
+      this.#setLink(block, NEXT, this.#cache);
+      this.#cache = block;
+    } finally {
+      this.#lock.unlock();
+    }
+  }
+
+  /** The words of memory. A method: V8 calls out for a getter that is private. */
+  #words(): Float64Array | Uint32Array {
+    return this.#wordBytes === 8 ? this.#memory.f64 : this.#memory.u32;
+  }
+
+  /** The number of the word at an address; an int32 if it can be, since V8 keeps those as they are. */
+  #wordOf(address: Pointer): number {
+    const word = (address - this.#memory.base) / this.#wordBytes;
+    const short = word | 0;
+    return short === word ? short : word;
+  }
+
+  #link(block: number, word: number): number {
+    const address = this.#words()[block + word];
+    return address === 0 ? NONE : this.#wordOf(address);
+  }
+
+  #setLink(block: number, word: number, to: number): void {
+    this.#words()[block + word] = to === NONE ? 0 : this.#memory.base + to * this.#wordBytes;
   }
 }

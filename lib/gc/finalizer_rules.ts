@@ -36,19 +36,29 @@ export interface ObjectPlace {
   readonly size: number;
 }
 
-/** An object that may have a finalizer. */
-export interface FinalizedObject {
-  readonly place: ObjectPlace;
-  /** The exact address, which may lie inside a tiny block. */
-  readonly p: Pointer;
-  /** The pointer's type. */
-  readonly type: GoType;
+/** Finds objects. */
+export interface ObjectFinder {
+  /** Bytes from the start of the span that {@linkcode ObjectFinder.find} found last to the address. */
+  readonly inSpan: number;
+  /** Bytes from the start of the block to the address. */
+  readonly inBlock: number;
+  /** The span whose block `p` lies in; 0 if there is none, or `p` is no integer, or lies in a large object. */
+  find(p: Pointer): number;
+  /** Counts a lookup. */
+  count(): void;
+  /** The object that `p` lies in, counted as a lookup; null if there is none. */
+  findObject(p: Pointer): ObjectPlace | null;
 }
 
 /** The rules of one compiler. */
 export interface FinalizerRules {
-  /** The object that SetFinalizer is about; null if it is one whose finalizers are ignored. */
-  checkObject(obj: Eface | null): FinalizedObject | null;
+  /** Throws for no object at all. */
+  refuseNil(): never;
+  /**
+   * Where the object is that a value of type `type` refers to; null if finalizers of such objects are ignored. Throws
+   * if the value is no pointer to an object that may have one.
+   */
+  checkObject(type: GoType, data: Eface["data"]): ObjectPlace | null;
   /** Throws for a finalizer that is no function. */
   refuseNonFunction(object: GoType, finalizer: GoType): never;
 }
@@ -57,23 +67,21 @@ export interface FinalizerRules {
 export class GcFinalizerRules implements FinalizerRules {
   readonly #image: ProgramImage;
   readonly #typeOwner: object;
-  readonly #findObject: (p: Pointer) => ObjectPlace | null;
+  readonly #finder: ObjectFinder;
 
-  constructor(parts: {
-    image: ProgramImage;
-    typeOwner: object;
-    findObject: (p: Pointer) => ObjectPlace | null;
-  }) {
+  constructor(parts: { image: ProgramImage; typeOwner: object; finder: ObjectFinder }) {
     this.#image = parts.image;
     this.#typeOwner = parts.typeOwner;
-    this.#findObject = parts.findObject;
+    this.#finder = parts.finder;
   }
 
-  checkObject(obj: Eface | null): FinalizedObject | null {
-    if (obj === null) throw new GoThrow("runtime.SetFinalizer: first argument is nil");
-    const p = checkPointer(obj, this.#typeOwner);
-    const { type } = obj;
-    const place = this.#findObject(p);
+  refuseNil(): never {
+    throw new GoThrow("runtime.SetFinalizer: first argument is nil");
+  }
+
+  checkObject(type: GoType, data: Eface["data"]): ObjectPlace | null {
+    const p = checkPointer(type, data, this.#typeOwner);
+    const place = this.#finder.findObject(p);
     if (place === null) {
       if (p === this.#image.zeroBase || this.#image.isInData(p)) return null;
       throw new GoThrow(
@@ -86,7 +94,7 @@ export class GcFinalizerRules implements FinalizerRules {
           ` (0x${p.toString(16)} in the block at 0x${place.base.toString(16)})`,
       );
     }
-    return { place, p, type };
+    return place;
   }
 
   refuseNonFunction(_object: GoType, finalizer: GoType): never {
@@ -96,9 +104,8 @@ export class GcFinalizerRules implements FinalizerRules {
   }
 }
 
-/** Returns the address in `obj`, which must be a pointer of a type of this heap. */
-export function checkPointer(obj: Eface, typeOwner: object): Pointer {
-  const { type, data } = obj;
+/** Returns the address that a value is, which must be a pointer of a type of this heap. */
+export function checkPointer(type: GoType, data: Eface["data"], typeOwner: object): Pointer {
   if (type?.owner !== typeOwner) {
     badArgument("obj.type", type?.string ?? type, "a type of this heap's types");
   }

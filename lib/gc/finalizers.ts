@@ -28,27 +28,30 @@ import type { SpanTable } from "../spans/span_table.ts";
 import { isAssignableToFinalizerParameter } from "../types/assignable.ts";
 import { type GoType, Kind } from "../types/go_type.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
-import type { Eface, FinalizerRules } from "./finalizer_rules.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
+import {
+  type Eface,
+  type FinalizerRules,
+  mayBeInTinyBlock,
+  type ObjectFinder,
+} from "./finalizer_rules.ts";
+import { type FinalizerFunction, FinalizerTable, type Signature } from "./finalizer_table.ts";
+import * as specialRecord from "./special_record.ts";
+import type { Specials } from "./specials.ts";
 import type { Sweep } from "./sweep.ts";
 import type { WriteBarrier } from "./write_barrier.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { CLASS_TO_SIZE } = sizeClasses;
-const { CLASS, START } = spanRecord;
-
-/** What is known of a finalizer besides its place. */
-interface FinalizerRecord {
-  // deno-lint-ignore ban-types -- see Eface
-  readonly fn: Function | null;
-  readonly parameter: GoType;
-  readonly object: GoType;
-  /** What Go allocates for the call; here JavaScript passes the argument, and drops the results. */
-  readonly frameBytes: number;
-}
+const { CLASS } = spanRecord;
+const { DATA, KIND_FINALIZER } = specialRecord;
 
 /** The types that a finalizer was set with. */
-export type FinalizerTypes = Pick<FinalizerRecord, "parameter" | "object">;
+export interface FinalizerTypes {
+  /** The parameter of the function. */
+  readonly parameter: GoType;
+  /** A pointer to the object. */
+  readonly object: GoType;
+}
 
 /** The finalizers of one heap. See the head of the module. */
 export class Finalizers {
@@ -56,6 +59,8 @@ export class Finalizers {
   onBatch: () => void = () => {};
   /** Called when the last of those that were queued together has run, if it is set. */
   onBatchEnd: (() => void) | null = null;
+  /** The functions of all that are set or queued. */
+  readonly table: FinalizerTable = new FinalizerTable();
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #specials: Specials;
@@ -64,8 +69,11 @@ export class Finalizers {
   readonly #barrier: WriteBarrier;
   readonly #typeOwner: object;
   readonly #rules: FinalizerRules;
-  readonly #records: (FinalizerRecord | null)[] = [];
-  readonly #freeRecords: number[] = [];
+  readonly #finder: ObjectFinder;
+  /** The type of the last object that was one which may have a finalizer. */
+  #checked: GoType | null = null;
+  /** Bytes from the start of its span to the object that was found last. */
+  #offset = 0;
   #isRunning = false;
   #isStarted = false;
 
@@ -78,6 +86,7 @@ export class Finalizers {
     barrier: WriteBarrier;
     typeOwner: object;
     rules: FinalizerRules;
+    finder: ObjectFinder;
   }) {
     this.#arena = parts.arena;
     this.#spans = parts.spans;
@@ -87,31 +96,36 @@ export class Finalizers {
     this.#barrier = parts.barrier;
     this.#typeOwner = parts.typeOwner;
     this.#rules = parts.rules;
+    this.#finder = parts.finder;
   }
 
   /** Sets or, with null, removes the finalizer of an object; seeds' SetFinalizer. */
   setFinalizer(obj: Eface | null, finalizer: Eface | null): void {
-    const object = this.#rules.checkObject(obj);
-    if (object === null) return;
-    const { place, p, type } = object;
-    const span = this.#arena.pageSpan[place.span];
+    if (obj === null) this.#rules.refuseNil();
+    const { type: object, data: p } = obj;
+    const span = this.#find(object, p);
+    if (span === 0) return;
+    const offset = this.#offset;
     if (finalizer === null) {
-      this.#remove(span, p);
+      this.#remove(span, offset);
       return;
     }
-    const record = this.#checkFinalizer(type, finalizer);
-    this.#isStarted = true;
-    if (!this.#add(span, p, record)) {
-      throw new GoThrow("runtime.SetFinalizer: finalizer already set");
+    const { type, data } = finalizer;
+    const signature = this.table.signature(object, type) ?? this.#checkFinalizer(object, type);
+    if (typeof data !== "function" && data !== 0) {
+      badArgument("finalizer.data", data, "a function, or 0 for a nil function");
     }
+    this.#isStarted = true;
+    this.#add(span, offset, signature, data);
   }
 
   /** Calls everything that is queued, in order; returns how many, and throws the errors together. */
   runAll(): number {
     if (this.#isRunning) return 0;
     const errors: unknown[] = [];
+    const note = (error: unknown) => errors.push(error);
     let ran = 0;
-    for (; this.#runNext((error) => errors.push(error)); ran++);
+    while (this.#runNext(note)) ran++;
     if (errors.length > 0) {
       throw new AggregateError(errors, `${errors.length} of ${ran} finalizers threw an error`);
     }
@@ -128,14 +142,15 @@ export class Finalizers {
     return this.#isStarted;
   }
 
-  /** The types that finalizer `data` was set with: the function's parameter, and a pointer to the object. */
+  /** The types that finalizer `data` was set with. */
   typesOf(data: number): FinalizerTypes {
-    return this.#records[data]!;
+    const { object, type } = this.table.signatureOf(data);
+    return { object, parameter: type.params[0] };
   }
 
-  /** The bytes that a call of finalizer `data` takes in Go. */
+  /** What Go allocates for a call of finalizer `data`; here JavaScript passes the argument, and drops the results. */
   frameBytes(data: number): number {
-    return this.#records[data]!.frameBytes;
+    return frameBytes(this.table.signatureOf(data).type, this.#arena.platform);
   }
 
   /** Queues the finalizer `data` for the object at `p`; called by the sweep. */
@@ -145,80 +160,89 @@ export class Finalizers {
 
   #runNext(onError: (error: unknown) => void): boolean {
     if (this.#queue.hasNewBatch) this.onBatch();
-    const next = this.#queue.take();
-    if (next === null) return false;
-    const { fn, parameter, object } = this.#records[next.data]!;
-    const isPointer = parameter.kind === Kind.Ptr;
+    const data = this.#queue.take();
+    if (data < 0) return false;
     this.#isRunning = true;
     try {
-      if (fn === null) {
-        throw new GoThrow("invalid memory address or nil pointer dereference: nil finalizer");
-      }
-      fn(isPointer ? next.argument : { type: object, data: next.argument });
+      this.#call(data, this.#queue.argument);
     } catch (error) {
       onError(error);
     } finally {
       const isLast = this.#queue.release();
-      this.#freeRecord(next.data);
+      this.table.release(data);
       this.#isRunning = false;
       if (isLast) this.onBatchEnd?.();
     }
     return true;
   }
 
-  #checkFinalizer(object: GoType, finalizer: Eface): FinalizerRecord {
-    const { type, data } = finalizer;
+  #call(data: number, argument: Pointer): void {
+    const fn = this.table.functionOf(data);
+    if (typeof fn !== "function") {
+      throw new GoThrow("invalid memory address or nil pointer dereference: nil finalizer");
+    }
+    const { object, takesPointer } = this.table.signatureOf(data);
+    fn(takesPointer ? argument : { type: object, data: argument });
+  }
+
+  /** Finds the object at `p`, a pointer of type `object`; returns its span, 0 if its finalizers are ignored. */
+  #find(object: GoType, p: Eface["data"]): number {
+    if (object !== null && object === this.#checked && typeof p === "number") {
+      const finder = this.#finder;
+      const span = finder.find(p);
+      if (span !== 0 && (finder.inBlock === 0 || mayBeInTinyBlock(object))) {
+        finder.count();
+        this.#offset = finder.inSpan;
+        return span;
+      }
+    }
+    return +this.#checkObject(object, p);
+  }
+
+  #checkObject(object: GoType, p: Eface["data"]): number {
+    const place = this.#rules.checkObject(object, p);
+    if (place === null) return 0;
+    this.#checked = object;
+    // A special has room for an int32. In a large object that is enough: there is one block.
+    this.#offset = ((p as Pointer) - this.#arena.pageAddress(place.span)) | 0;
+    return this.#arena.pageSpan[place.span];
+  }
+
+  /** Makes a signature of the types of a pointer and of a finalizer; throws if they don't fit. */
+  #checkFinalizer(object: GoType, type: GoType): Signature {
     if (type?.owner !== this.#typeOwner) {
       badArgument("finalizer.type", type?.string ?? type, "a type of this heap's types");
     }
     if (type.kind !== Kind.Func) this.#rules.refuseNonFunction(object, type);
-    const parameter = type.params[0];
     if (
       type.variadic || type.params.length !== 1 ||
-      !isAssignableToFinalizerParameter(object, parameter)
+      !isAssignableToFinalizerParameter(object, type.params[0])
     ) {
       throw new GoThrow(
         `runtime.SetFinalizer: cannot pass ${object.string} to finalizer ${type.string}`,
       );
     }
-    if (typeof data !== "function" && data !== 0) {
-      badArgument("finalizer.data", data, "a function, or 0 for a nil function");
-    }
-    const fn = typeof data === "function" ? data : null;
-    return { fn, parameter, object, frameBytes: frameBytes(type, this.#arena.platform) };
+    return this.table.makeSignature(object, type);
   }
 
-  #add(span: number, p: Pointer, record: FinalizerRecord): boolean {
+  #add(span: number, offset: number, signature: Signature, fn: FinalizerFunction): void {
     this.#sweep.ensureSwept(span);
-    const data = this.#freeRecords.pop() ?? this.#records.length;
-    this.#records[data] = record;
-    let added = false;
-    try {
-      added = this.#specials.add(span, this.#offset(span, p), KIND_FINALIZER, data);
-    } finally {
-      if (!added) this.#freeRecord(data);
-    }
-    if (!added) return false;
+    const special = this.#specials.add(span, offset, KIND_FINALIZER);
+    if (special === 0) throw new GoThrow("runtime.SetFinalizer: finalizer already set");
+    this.#specials.ints[special + DATA] = this.table.use(signature, fn);
+    if (this.#barrier.isOn) this.#shadeReferents(span, offset);
+  }
+
+  /** A collection is under way, which may have seen the object when it had no finalizer. */
+  #shadeReferents(span: number, offset: number): void {
     const size = CLASS_TO_SIZE[this.#spans.ints[span + CLASS]];
-    const block = size === 0 ? 0 : Math.floor(this.#offset(span, p) / size);
-    this.#barrier.shadeReferents(span, block);
-    return true;
+    this.#barrier.shadeReferents(span, size === 0 ? 0 : Math.floor(offset / size));
   }
 
-  #remove(span: number, p: Pointer): void {
+  #remove(span: number, offset: number): void {
     this.#sweep.ensureSwept(span);
-    const data = this.#specials.remove(span, this.#offset(span, p), KIND_FINALIZER);
-    if (data >= 0) this.#freeRecord(data);
-  }
-
-  /** The place of `p` in its span; in a large object it need not be kept exactly, there is one block. */
-  #offset(span: number, p: Pointer): number {
-    return p - this.#arena.pageAddress(this.#spans.ints[span + START]);
-  }
-
-  #freeRecord(data: number): void {
-    this.#records[data] = null;
-    this.#freeRecords.push(data);
+    const data = this.#specials.remove(span, offset, KIND_FINALIZER);
+    if (data >= 0) this.table.release(data);
   }
 }
 

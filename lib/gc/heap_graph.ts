@@ -19,7 +19,8 @@ import { BLOCKS, CLASS, IN_USE, NO_SCAN, PAGES, START, STATE } from "../spans/sp
 import type { SpanTable } from "../spans/span_table.ts";
 import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Roots } from "./roots.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
+import { KIND_FINALIZER } from "./special_record.ts";
+import type { Specials } from "./specials.ts";
 
 /** A block of the heap. */
 export interface Block {
@@ -128,9 +129,7 @@ export class HeapGraph {
     for (const { address, type } of this.#roots.globals) {
       type.pointers.forEach((word) => visitWord(address, word * pointerBytes));
     }
-    for (const { argument } of this.#queue.waiting()) {
-      visit({ base: 0, offset: 0, target: argument });
-    }
+    this.#queue.forEachWaiting((target) => visit({ base: 0, offset: 0, target }));
     for (let slot = 0; slot < this.#roots.stackSlots; slot++) {
       visitWord(this.#roots.stackBase, slot * pointerBytes);
     }

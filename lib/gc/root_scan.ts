@@ -21,11 +21,13 @@ import type { FinalizerQueue } from "./finalizer_queue.ts";
 import type { Marker } from "./marker.ts";
 import type { Roots } from "./roots.ts";
 import type { Slice } from "./slice.ts";
-import { KIND_FINALIZER, type Specials } from "./specials.ts";
+import * as specialRecord from "./special_record.ts";
+import type { Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { CLASS_TO_SIZE } = sizeClasses;
+const { RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
 const { CLASS, IN_USE, STATE } = spanRecord;
+const { KIND, KIND_FINALIZER, NEXT, OFFSET } = specialRecord;
 
 /** Roots that are looked at in one piece. */
 const PIECE = 512;
@@ -102,30 +104,40 @@ export class RootScan {
   }
 
   *#queued(): Generator<number, void> {
-    for (const { argument } of this.#queue.waiting()) {
-      this.#marker.grey(argument);
-      yield 1;
-    }
+    yield* this.#queue.visitBlocks((argument) => this.#marker.grey(argument));
   }
 
   /** An object with a finalizer keeps alive what it refers to, though not itself. */
   *#finalizable(): Generator<number, void> {
     if (this.#specials.count(KIND_FINALIZER) === 0) return;
+    let units = 0;
     for (let i = 0; i < this.#spans.made; i++) {
-      const { ints } = this.#spans;
       const span = this.#spans.handle(i);
-      if (ints[span + STATE] !== IN_USE || !this.#specials.has(span)) {
-        yield 1;
+      units++;
+      if (this.#spans.ints[span + STATE] === IN_USE && this.#specials.has(span)) {
+        units += 4 * this.#greyFinalizable(span);
+      } else if (units < PIECE) {
         continue;
       }
-      const size = CLASS_TO_SIZE[ints[span + CLASS]];
-      const specials = this.#specials.list(span);
-      for (const { offset, kind } of specials) {
-        if (kind !== KIND_FINALIZER) continue;
-        this.#marker.greyReferents(span, size === 0 ? 0 : Math.floor(offset / size));
-      }
-      yield 4 * specials.length;
+      yield units;
+      units = 0;
     }
+  }
+
+  /** Greys what the objects with a finalizer in a span refer to; returns how many specials it has. */
+  #greyFinalizable(span: number): number {
+    const { ints } = this.#specials;
+    const cls = this.#spans.ints[span + CLASS];
+    let count = 0;
+    for (let special = this.#specials.first(span); special !== 0; special = ints[special + NEXT]) {
+      count++;
+      if (ints[special + KIND] !== KIND_FINALIZER) continue;
+      // A large object is block 0: the reciprocal of its class is 0.
+      const block = Math.imul(ints[special + OFFSET] >>> 3, RECIPROCAL[cls]) >>>
+        RECIPROCAL_SHIFT[cls];
+      this.#marker.greyReferents(span, block);
+    }
+    return count;
   }
 
   *#frames(): Generator<number, void> {

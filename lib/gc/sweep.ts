@@ -37,14 +37,16 @@ import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { Pacer } from "./pacer.ts";
 import type { Slice } from "./slice.ts";
-import { KIND_FINALIZER, KIND_PROFILE, type Specials } from "./specials.ts";
+import * as specialRecord from "./special_record.ts";
+import type { Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { MARK_SHIFT } = bitmapPlanes;
 const { LARGE_FREE_BYTES, LARGE_FREES, SMALL_FREES } = statistics;
 const { PAGE_BYTES } = platforms;
 const { LOCAL_CACHE_ALLOC } = cacheRecord;
-const { CLASS_TO_SIZE } = sizeClasses;
+const { CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
+const { DATA, KIND, KIND_FINALIZER, NEXT, OFFSET } = specialRecord;
 const {
   BLOCKS,
   CLASS,
@@ -161,7 +163,13 @@ export class Sweep implements Sweeper {
   /** Sweeps `span` now if it was not yet. Seeds' MSpan_EnsureSwept. */
   ensureSwept(span: number): void {
     const generation = this.#spans.sweep[HEAP_SWEEPGEN];
+    if (this.#spans.ints[span + SWEEPGEN] !== generation) this.#sweepNow(span, generation);
+  }
+
+  /** What is swept comes off the trigger, so a collection may be due. */
+  #sweepNow(span: number, generation: number): void {
     if (this.#pageHeap.claim(span, generation)) this.sweepSpan(span, false);
+    this.#pacer.look();
   }
 
   /** Sweeps a span that this thread has claimed; true if the span went back to the page heap. */
@@ -193,20 +201,32 @@ export class Sweep implements Sweeper {
   #sweepSpecials(span: number): void {
     const { ints } = this.#spans;
     const { marks } = this.#arena.bitmap;
-    const size = this.#blockBytes(span);
+    const specials = this.#specials;
+    const records = specials.ints;
+    const cls = ints[span + CLASS];
+    const first = ints[span + START] << MARK_SHIFT;
     const address = this.#arena.pageAddress(ints[span + START]);
-    for (const { offset, kind, data } of this.#specials.list(span)) {
-      const block = Math.floor(offset / size);
-      const at = (ints[span + START] << MARK_SHIFT) + ((block >>> 5) << 1);
-      if ((marks[at] & (1 << (block & 31))) !== 0) continue;
-      // First what can fail: the queue may find no memory for another block.
-      if (kind === KIND_FINALIZER) {
-        this.hooks.queueFinalizer(data, address + offset);
-        marks[at] |= 1 << (block & 31);
-      } else if (kind === KIND_PROFILE) {
-        this.hooks.freeSample(data);
+    let before = 0;
+    for (let special = specials.first(span); special !== 0;) {
+      const next = records[special + NEXT];
+      const offset = records[special + OFFSET];
+      // A large object is block 0: the reciprocal of its class is 0.
+      const block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
+      const at = first + ((block >>> 5) << 1);
+      const mark = 1 << (block & 31);
+      if ((marks[at] & mark) !== 0) {
+        before = special;
+      } else {
+        // First what can fail: the queue may find no memory for another block.
+        if (records[special + KIND] === KIND_FINALIZER) {
+          this.hooks.queueFinalizer(records[special + DATA], address + offset);
+          marks[at] |= mark;
+        } else {
+          this.hooks.freeSample(records[special + DATA]);
+        }
+        specials.unlink(span, before, special);
       }
-      this.#specials.remove(span, offset, kind);
+      special = next;
     }
   }
 

@@ -21,39 +21,36 @@ import { GoThrow } from "../errors.ts";
 import {
   checkPointer,
   type Eface,
-  type FinalizedObject,
   type FinalizerRules,
   GcFinalizerRules,
   mayBeInTinyBlock,
+  type ObjectFinder,
   type ObjectPlace,
 } from "../gc/finalizer_rules.ts";
-import type { Pointer } from "../platform/platform.ts";
 import type { GoType } from "../types/go_type.ts";
 
 /** gccgo's rules. See the head of the module. */
 export class GccgoFinalizerRules implements FinalizerRules {
   readonly #arena: Arena;
   readonly #typeOwner: object;
-  readonly #findObject: (p: Pointer) => ObjectPlace | null;
+  readonly #finder: ObjectFinder;
 
-  constructor(parts: {
-    arena: Arena;
-    typeOwner: object;
-    findObject: (p: Pointer) => ObjectPlace | null;
-  }) {
+  constructor(parts: { arena: Arena; typeOwner: object; finder: ObjectFinder }) {
     this.#arena = parts.arena;
     this.#typeOwner = parts.typeOwner;
-    this.#findObject = parts.findObject;
+    this.#finder = parts.finder;
   }
 
-  checkObject(obj: Eface | null): FinalizedObject | null {
-    if (obj === null) throw new GoThrow("runtime.SetFinalizer: first argument is nil interface");
-    const p = checkPointer(obj, this.#typeOwner);
-    const { type } = obj;
+  refuseNil(): never {
+    throw new GoThrow("runtime.SetFinalizer: first argument is nil interface");
+  }
+
+  checkObject(type: GoType, data: Eface["data"]): ObjectPlace | null {
+    const p = checkPointer(type, data, this.#typeOwner);
     if (type.elem!.size === 0) return null;
     if (p < this.#arena.start || p >= this.#arena.used) return null;
 
-    const place = this.#findObject(p);
+    const place = this.#finder.findObject(p);
     if (place?.base !== p && !mayBeInTinyBlock(type)) {
       throw new GoThrow(
         `runtime.SetFinalizer: pointer not at beginning of allocated block (0x${p.toString(16)})`,
@@ -61,7 +58,7 @@ export class GccgoFinalizerRules implements FinalizerRules {
     }
     // Only now does gccgo notice that there is no span to attach the finalizer to.
     if (place === null) throw new GoThrow(`addspecial on invalid pointer: 0x${p.toString(16)}`);
-    return { place, p, type };
+    return place;
   }
 
   refuseNonFunction(object: GoType, finalizer: GoType): never {
@@ -74,12 +71,7 @@ export class GccgoFinalizerRules implements FinalizerRules {
 /** The rules of `compiler`. */
 export function finalizerRules(
   compiler: "gc" | "gccgo",
-  parts: {
-    arena: Arena;
-    image: ProgramImage;
-    typeOwner: object;
-    findObject: (p: Pointer) => ObjectPlace | null;
-  },
+  parts: { arena: Arena; image: ProgramImage; typeOwner: object; finder: ObjectFinder },
 ): FinalizerRules {
   return compiler === "gc" ? new GcFinalizerRules(parts) : new GccgoFinalizerRules(parts);
 }

@@ -16,7 +16,8 @@
 
 import type { Arena } from "../arena/arena.ts";
 import type { Marker } from "../gc/marker.ts";
-import { KIND_FINALIZER, type Specials } from "../gc/specials.ts";
+import { KIND_FINALIZER } from "../gc/special_record.ts";
+import type { Specials } from "../gc/specials.ts";
 import * as platforms from "../platform/platform.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";

@@ -8,7 +8,7 @@
 
 import { BITS_DEAD, BITS_POINTER } from "../arena/bitmap.ts";
 import type { FinalizerTypes } from "../gc/finalizers.ts";
-import { KIND_FINALIZER } from "../gc/specials.ts";
+import { KIND_FINALIZER } from "../gc/special_record.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
 import { BLOCKS, CLASS, IN_USE, NO_SCAN, PAGES, START, STATE } from "../spans/span_record.ts";
@@ -140,6 +140,6 @@ export class LiveHeap {
   /** Calls `visit` with each object that waits for its finalizer. */
   forEachQueued(visit: (object: Pointer, types: FinalizerTypes) => void): void {
     const { queue, finalizers } = this.parts;
-    for (const { argument, data } of queue.waiting()) visit(argument, finalizers.typesOf(data));
+    queue.forEachWaiting((object, data) => visit(object, finalizers.typesOf(data)));
   }
 }

@@ -23,7 +23,8 @@ import type { Arena } from "../arena/arena.ts";
 import type { PersistentMemory } from "../arena/persistent.ts";
 import { BUCKHASH_SYS } from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
-import { KIND_PROFILE, type Specials } from "../gc/specials.ts";
+import { DATA, KIND_PROFILE } from "../gc/special_record.ts";
+import type { Specials } from "../gc/specials.ts";
 import type { Malloc } from "../malloc.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
 import type { ProfileSampler } from "../profile_sampler.ts";
@@ -239,8 +240,9 @@ export class MemProfiler {
     const page = Math.floor((p - this.#arena.start) / PAGE_BYTES);
     const span = this.#arena.pageSpan[page];
     const offset = p - this.#arena.pageAddress(this.#spans.ints[span + START]);
-    if (this.#specials.add(span, offset, KIND_PROFILE, bucket)) return;
-    throw new GoThrow("setprofilebucket: profile already set");
+    const special = this.#specials.add(span, offset, KIND_PROFILE);
+    if (special === 0) throw new GoThrow("setprofilebucket: profile already set");
+    this.#specials.ints[special + DATA] = bucket;
   }
 
   /** Tells which stack the sample that has waited longest has. */

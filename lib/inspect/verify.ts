@@ -77,6 +77,7 @@ import {
 } from "../spans/span_record.ts";
 import type { HeapParts } from "./heap_parts.ts";
 import { freeBlocks, spansByAddress } from "./snapshot.ts";
+import { verifyFinalizers } from "./verify_finalizers.ts";
 import { verifyGccgo } from "./verify_gccgo.ts";
 
 /** The low bit of each of 16 type codes. */
@@ -102,6 +103,7 @@ export function verify(parts: HeapParts): void {
   }
   verifyStats(parts, handles);
   verifyWorld(parts);
+  verifyFinalizers(parts, handles);
   verifyProfile(parts);
   if (parts.gccgo !== null) verifyGccgo(parts, parts.gccgo, handles);
 }
@@ -199,7 +201,7 @@ function expectedLists({ spans }: HeapParts, span: number): number[] {
 }
 
 function verifyInUse(parts: HeapParts, span: number): void {
-  const { spans, cache, specials } = parts;
+  const { spans, cache } = parts;
   const { ints, sweep } = spans;
   const start = ints[span + START];
   const where = `span at page ${start}`;
@@ -224,21 +226,6 @@ function verifyInUse(parts: HeapParts, span: number): void {
   if (cls !== 0) verifyBlocks(parts, span, where);
   if (parts.typeRecords !== null) verifyTypeRecords(parts, span);
   verifyBitmap(parts, span, where);
-
-  let before = -1;
-  for (const { offset, kind } of specials.list(span)) {
-    check(
-      offset >= 0 && offset < bytes,
-      "a special lies in its span",
-      () => `offset ${offset} in ${where}`,
-    );
-    check(
-      offset * 4 + kind > before,
-      "specials are sorted",
-      () => `offset ${offset}, kind ${kind} in ${where}`,
-    );
-    before = offset * 4 + kind;
-  }
 }
 
 function verifyProfile({ profiler, cache }: HeapParts): void {

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Eface, GoType, Pointer } from "../../mod.ts";
+import fc from "fast-check";
+import { HEAP_ALLOC, NEXT_GC, NUM_GC } from "../../lib/arena/stats.ts";
+import { partsOf } from "../../lib/go_heap.ts";
+import { type Eface, GoThrow, type GoType, type Pointer } from "../../mod.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
@@ -281,6 +284,106 @@ Deno.test("a finalizer may allocate, collect, and set finalizers", () => {
   let ran = 0;
   for (let round = 0; round < 30; round++) ran += heap.runFinalizers();
   assertEquals([ran, left], [20, -1]);
+});
+
+Deno.test("a span that is swept for a finalizer comes off the trigger, and a collection that is due then runs", () => {
+  using heap = new GoHeap({ ...OPTIONS, collect: "malloc", minHeapBytes: 0 });
+  const { types } = heap;
+  const object = types.array(types.unsafePointer, 4);
+  using _ballast = heap.ref(heap.rawmem(2 ** 20));
+  using kept = heap.ref(heap.newobject(object));
+  for (let i = 0; i < 100; i++) heap.newobject(object);
+  // What is allocated later finds a span of its own, and need not sweep others for pages.
+  using _other = heap.ref(heap.newarray(types.uint8, 100));
+  heap.gogc(1);
+  heap.newarray(types.uint8, 100);
+  const { stats } = partsOf(heap);
+  const collections = stats[NUM_GC];
+  stats[NEXT_GC] = stats[HEAP_ALLOC] + 32;
+  heap.newarray(types.uint8, 100);
+  assertEquals(stats[NUM_GC], collections);
+  setFinalizer(heap, kept.pointer, types.pointer(object), () => {});
+  assert(stats[NEXT_GC] < stats[HEAP_ALLOC]);
+  heap.newarray(types.uint8, 100);
+  assertEquals(stats[NUM_GC], collections + 1);
+});
+
+Deno.test("finalizers of several functions, types and sizes, set and removed in any order, reach their objects", () => {
+  const OBJECTS = 40;
+  const object = { index: fc.nat(OBJECTS - 1), kind: fc.nat(3), fn: fc.nat(2) };
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ op: fc.constant("set"), ...object }) },
+    { weight: 4, arbitrary: fc.record({ op: fc.constant("clear"), ...object }) },
+    { weight: 4, arbitrary: fc.record({ op: fc.constant("drop"), ...object }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("collect"), ...object }) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), fc.boolean(), (steps, isEager) => {
+      using heap = new GoHeap(OPTIONS);
+      const { types } = heap;
+      const elems = [
+        types.array(types.unsafePointer, 2),
+        types.array(types.uint8, 16),
+        types.array(types.uint8, 48),
+        types.array(types.unsafePointer, 5000),
+      ];
+      const ran: [fn: number, argument: Pointer][] = [];
+      const expected: [fn: number, argument: Pointer][] = [];
+      const functions = [0, 1].map((fn) => (p: Pointer) => void ran.push([fn, p]));
+      const any = (value: Eface) => void ran.push([2, value.data as Pointer]);
+      const table = heap.global(types.array(types.unsafePointer, OBJECTS));
+      const objects = Array.from({ length: OBJECTS }, (_, i) => {
+        const elem = elems[i % elems.length];
+        const p = heap.newobject(elem);
+        heap.storePointer(table + 8 * i, p);
+        return { p, type: types.pointer(elem), fn: -1 };
+      });
+      const collect = () => {
+        if (isEager) heap.GC();
+        else heap.gogc(1);
+        if (!isEager) heap.GC();
+        heap.verify();
+        heap.runFinalizers();
+        heap.verify();
+        const byAddress = (list: typeof ran) => list.toSorted((x, y) => x[1] - y[1]);
+        assertEquals(byAddress(ran), byAddress(expected));
+      };
+      for (const { op, index, fn } of steps) {
+        const target = objects[index];
+        if (op === "collect") {
+          collect();
+        } else if (target.p === 0) {
+          continue;
+        } else if (op === "set" && target.fn < 0) {
+          target.fn = fn;
+          const isAny = fn === 2;
+          setFinalizer(
+            heap,
+            target.p,
+            target.type,
+            isAny ? any : functions[fn],
+            isAny ? types.interface({}) : target.type,
+          );
+        } else if (op === "set") {
+          assertThrows(
+            () => setFinalizer(heap, target.p, target.type, functions[0]),
+            GoThrow,
+            "runtime.SetFinalizer: finalizer already set",
+          );
+        } else if (op === "clear") {
+          heap.SetFinalizer({ type: target.type, data: target.p }, null);
+          target.fn = -1;
+        } else {
+          heap.storePointer(table + 8 * index, 0);
+          if (target.fn >= 0) expected.push([target.fn, target.p]);
+          target.p = 0;
+        }
+        heap.verify();
+      }
+      collect();
+    }),
+    { numRuns: 60 },
+  );
 });
 
 Deno.test("setting and removing a finalizer sweeps the object's span, and only that (ALGORITHMS 7.3)", () => {
