@@ -17,8 +17,8 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The functions on the fast path are small, so that V8 inlines all of them where an object is allocated, and
- * what comes from a function that is not inlined is made a number with a plus sign: else V8 cannot know that it
+ * The fast path is four small functions (`mallocgc`, `#tiny`, `#newTiny`, `#small`) and `newobject`, so that V8 inlines
+ * those that a program uses wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign: else V8 cannot know that it
  * is one, and puts every address, a float64, into an object of its own.
  *
  * @module
@@ -279,56 +279,49 @@ export class Malloc {
     return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
 
-  /** Up to 15 bytes without pointers, of which somebody looks at the flags. */
-  #tinySlowly(size: number, flags: number): Pointer {
-    const ints = this.#ints;
-    const align = TINY_ALIGN[size];
-    const offset = (ints[TINY_USED] + align) & ~align;
-    if (offset + size <= TINY_BYTES) {
-      ints[TINY_USED] = offset + size;
-      ints[TINY_OBJECTS]++;
-      return this.#runs[TINY_ADDRESS] + offset;
-    }
-    const p = this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling);
-    if (size < ints[TINY_USED]) this.#cache.startTiny(p, size);
-    if (ints[ATTENTION] !== 0) this.finish(p, flags);
-    return p;
-  }
-
-  /** Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. */
-  #slowly(size: number, type: GoType | null, flags: number): Pointer {
-    if (flags === FlagNoScan && size >= TINY_BYTES) {
-      const p = +this.#takeUsed(RUN_OF[size] | 0);
-      if (p !== 0) return p;
-    }
-    this.checkRequest(size, type, flags);
-    const isNoScan = (flags & FlagNoScan) !== 0;
-    if (size >>> 0 !== size || size > MAX_SMALL_BYTES || size === 0) {
-      return +this.large(size, type, flags);
-    }
-    if (isNoScan && size < TINY_BYTES) {
-      if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
-      return +this.#tinySlowly(size, flags);
-    }
-    const p = this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
-    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
-    return p;
-  }
-
   /**
-   * The next block of the run at `at`, if all there is to do is to clear it: such runs are never taken from at once.
-   * Else 0.
+   * Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size.
+   *
+   * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined where it happens to
+   * be called a lot, it would take the room of the quick functions, for good.
    */
-  #takeUsed(at: number): Pointer {
+  #slowly(size: number, type: GoType | null, flags: number): Pointer {
     const runs = this.#runs;
-    const p = runs[at + CURSOR];
-    const next = p + runs[at + BLOCK_BYTES];
-    const isReady = this.#ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] === USED &&
-      runs[at + PATTERN] === DEAD_PATTERN && next <= runs[at + LIMIT];
-    if (!isReady || this.#ints[ATTENTION] !== 0) return 0;
-    runs[at + CURSOR] = next;
-    runs[at + STOP] = next;
-    this.#clearBlock(at >> CLASS_SHIFT, p);
+    const ints = this.#ints;
+    const isInteger = size >>> 0 === size;
+    if (flags === FlagNoScan && isInteger && size >= TINY_BYTES && ints[ATTENTION] === 0) {
+      // All there may be to do is to clear the block: such runs are never taken from at once.
+      const at = RUN_OF[size] | 0;
+      const p = runs[at + CURSOR];
+      const next = p + runs[at + BLOCK_BYTES];
+      const isUsed = ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] === USED;
+      if (isUsed && runs[at + PATTERN] === DEAD_PATTERN && next <= runs[at + LIMIT]) {
+        runs[at + CURSOR] = next;
+        runs[at + STOP] = next;
+        this.#clearBlock(at >> CLASS_SHIFT, p);
+        return p;
+      }
+    }
+
+    this.checkRequest(size, type, flags);
+    if (!isInteger || size > MAX_SMALL_BYTES || size === 0) return +this.large(size, type, flags);
+    const isNoScan = (flags & FlagNoScan) !== 0;
+    const isTiny = isNoScan && size < TINY_BYTES;
+    if (isTiny) {
+      if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
+      const align = TINY_ALIGN[size];
+      const offset = (ints[TINY_USED] + align) & ~align;
+      if (offset + size <= TINY_BYTES) {
+        ints[TINY_USED] = offset + size;
+        ints[TINY_OBJECTS]++;
+        return runs[TINY_ADDRESS] + offset;
+      }
+    }
+    const p = isTiny
+      ? +this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling)
+      : +this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
+    if (isTiny && size < ints[TINY_USED]) this.#cache.startTiny(p, size);
+    if (ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
