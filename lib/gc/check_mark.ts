@@ -7,7 +7,7 @@
  * found is thrown. Seeds' gccheckmark.
  *
  * The same can be asked while a collection is still going on, between two slices: then no block that was
- * marked and followed may point to one that is not marked. That is the invariant of write_barrier.ts.
+ * marked and followed may point to one that is neither marked nor queued. That is the invariant of write_barrier.ts.
  *
  * @module
  */
@@ -15,6 +15,7 @@
 import type { Arena } from "../arena/arena.ts";
 import { GoThrow } from "../errors.ts";
 import { PAGE_BYTES, type Pointer } from "../platform/platform.ts";
+import { CLASS_TO_SIZE } from "../spans/size_classes.ts";
 import { CLASS, START } from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { Block, Edge, HeapGraph } from "./heap_graph.ts";
@@ -63,17 +64,17 @@ export class CheckMark {
   checkInvariant(): void {
     if (this.#marker.isSearching) return;
     const grey = new GranuleSet(this.#arena);
-    this.#marker.forEachQueued((page, word) => {
-      const block = this.#graph.blockAt(
-        this.#arena.pageAddress(page) + word * this.#arena.platform.pointerBytes,
-      );
-      if (block !== null) grey.add(block.base);
+    const unfollowed = new GranuleSet(this.#arena);
+    this.#marker.forEachQueued((page, index, cls) => {
+      const offset = index * CLASS_TO_SIZE[cls];
+      const block = this.#graph.blockAt(this.#arena.pageAddress(page) + offset);
+      if (block !== null) (cls === 0 ? unfollowed : grey).add(block.base);
     });
     this.#graph.forEachBlock((block) => {
-      if (!this.#graph.isMarked(block) || grey.has(block.base)) return;
+      if (!this.#graph.isMarked(block) || unfollowed.has(block.base)) return;
       this.#graph.forEachPointer(block, (edge) => {
         const target = this.#graph.blockAt(edge.target);
-        if (target !== null) this.#requireMarked(target, edge);
+        if (target !== null && !grey.has(target.base)) this.#requireMarked(target, edge);
       });
     });
   }

@@ -1,8 +1,13 @@
 /**
  * Marking: finds every block that can be reached from the roots.
  *
- * A block is white (not marked), grey (marked, in the queue) or black (marked, its pointers followed). To
- * grey a pointer's target takes three small tables and no division:
+ * A block is white (neither marked nor queued), grey (in the queue, to be marked and followed) or black (marked, its
+ * pointers followed). Whoever finds a pointer queues its target without a look at its mark, which is far away:
+ * that is for whoever takes it from the queue, where all blocks of one region are dealt with one after another
+ * (mark_queue.ts). So a block may be queued several times, and is followed once, when its mark is set. A large
+ * object is marked at once, and queued if it has pointers.
+ *
+ * To find the block that a pointer points into takes two small tables and no division:
  *
  * ```
  *   pointer ──▶ page ──▶ pageInfo: class, page in span ──▶ offset in span ──▶ block number
@@ -11,28 +16,29 @@
  * ```
  *
  * What marking costs is waiting for memory: an object of a large heap is in no cache. A processor waits for
- * several objects at once if their addresses are known and little lies between the loads. So the queue is
- * first in, first out, since what stands at its head is independent of each other, where a stack has each
- * object wait for the one before; and the work goes in three short loops over some hundred pointers:
+ * several objects at once if their addresses are known and little lies between the loads. So the work goes in short
+ * loops over some hundred pointers:
  *
  * ```
- *   follow    takes objects from the queue; notes in `slots` where their pointers are
+ *   mark      takes entries of one region; sets the marks of 32 blocks at a time ──▶ groups: what was not marked
+ *   follow    groups ──▶ slots: where their pointers are
  *   load      slots ──▶ values: nothing but one load and one store each, so that many loads are under way
- *   grey      values ──▶ marks, and the queue
+ *   grey      values ──▶ the queue
  * ```
  *
- * All arithmetic is in int32 (a page, a word in its span), which holds for an arena of 128 GiB.
+ * Where objects lie in memory as they are reached, one load or store serves several of them: entries that follow
+ * each other and share an int32 of marks are marked by one store, the types of all blocks in an int32 are looked
+ * at together, and if there were many such entries, the values are expected to point into one page for a while
+ * (`#greyNeighbours`; elsewhere `#greyScattered`, which expects nothing).
  *
- * ```
- *   an entry of the queue, two int32:   │ first page of the span │ word in the span << 7 │ class │
- *   the rest of a large object:         │ page to go on with     │                     0 │     0 │
- * ```
+ * All arithmetic is in int32, which holds for an arena of 128 GiB: a page, a word in its span, and for slots a word in
+ * a segment of 16 GiB (8 on 4-byte words), of which only one is worked on at a time.
  *
- * Marking may be done in slices. Each round of the three loops is short, whatever the heap looks like: it
- * takes so many objects at most, and of a large object only a few pages, whose rest goes to the end of the
- * queue. Between two rounds nothing is under way but what stands in the queue: there a slice may end.
+ * Marking may be done in slices. Each round of the loops is short, whatever the heap looks like: it
+ * takes so many objects at most, and of a large object only a few pages, whose rest is queued again.
+ * Between two rounds nothing is under way but what stands in the queue: there a slice may end.
  *
- * The queue grows as it must. If it cannot, objects stay marked without being followed, and when the queue
+ * The queue grows as it must. If it cannot, blocks are marked without being followed, and when the queue
  * is empty the heap is searched for them: every marked object is followed again, until nothing new turns
  * up. So marking ends correctly with any memory that it is given, only more slowly. That search, too, may
  * stop and go on, 32 blocks at a time.
@@ -43,8 +49,6 @@
 import * as arenaTables from "../arena/arena.ts";
 import type { Arena } from "../arena/arena.ts";
 import * as bitmapPlanes from "../arena/bitmap.ts";
-import { GrowingInts } from "../arena/bitmap.ts";
-import * as statistics from "../arena/stats.ts";
 import { GoThrow } from "../errors.ts";
 import type { Memory } from "../platform/memory.ts";
 import * as platforms from "../platform/platform.ts";
@@ -54,37 +58,121 @@ import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
+import * as markQueue from "./mark_queue.ts";
+import { MarkQueue } from "./mark_queue.ts";
 import type { Slice } from "./slice.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { HOLE, INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
 const { MARK_SHIFT } = bitmapPlanes;
-const { GC_SYS } = statistics;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
 const { BLOCKS, CLASS, IN_USE, NO_SCAN, START, STATE } = spanRecord;
+const {
+  CHUNK_MASK,
+  ENTRY_BLOCK_SHIFT,
+  ENTRY_CLASS_MASK,
+  ENTRY_PAGE_SHIFT,
+  ENTRY_WORD_SHIFT,
+  LARGE_REST,
+  REGION_INTS,
+  REGION_SHIFT,
+  TAIL,
+} = markQueue;
 
 /** The high bits of 16 type codes: set where a word is a pointer. */
 const POINTER_BITS = 0xaaaaaaaa | 0;
-const CLASS_BITS = 7;
-const CLASS_MASK = (1 << CLASS_BITS) - 1;
+/** log2 of the words whose types are in an int32. */
+const WORDS_SHIFT = 4;
+const MOST_WORDS = 1 << WORDS_SHIFT;
 
-/** Pointers that are noted before any of them is loaded. */
-const SLOTS = 512;
+/** Pointers that are noted before any of them is loaded, and the room there is for them. */
+const ENOUGH_SLOTS = 512;
+const SLOTS = 2048;
+/** The most that a group of 32 blocks of 16 words can have. */
+const GROUP_SLOTS = 32 * MOST_WORDS;
+/** The most groups that are marked at a time, each two int32: an entry of the queue, and which of 32 blocks. */
+const GROUPS = CHUNK_MASK;
+/** So many entries a group on average, and what they point to is expected to lie together, too. */
+const ENTRIES_OF_NEIGHBOURS = 4;
 /** Stands in the place of a slot for a pointer that was not found in the heap. */
 const ROOT = -1;
 /** The same for one that the program has just stored: whether it is valid is found out when it is loaded. */
 const STORED = -2;
+/** The page in a segment, whose words have numbers that are int32. */
+const SEGMENT_MASK = 2 ** 21 - 1;
 
-/** Objects that are taken from the queue in one round at most. */
+/** Entries that are taken from the queue in one round at most. */
 const OBJECTS = 2048;
 /** Pages of a large object that are followed in one round. */
 const CHUNK_PAGES = 4;
 /** What following them counts for in a slice. */
 const UNITS_A_CHUNK = 1024;
 
-const FIRST_QUEUE_ENTRIES = 2 ** 12;
-const MAX_QUEUE_ENTRIES = 2 ** 24;
+/**
+ * By the class in a pageInfo, of which all but those of small objects have no blocks here: the factor that turns an
+ * offset into a block number, and how far to shift the product, below the number of blocks.
+ */
+const FACTOR = new Int32Array(256);
+const LIMIT = new Int32Array(256);
+const LIMIT_SHIFT = 5;
+/** log2 of the block size; for sizes that are not a power of two, more than any. */
+const SIZE_SHIFT = new Int32Array(CLASS_TO_SIZE.length).fill(31);
+for (let cls = 1; cls < CLASS_TO_SIZE.length; cls++) {
+  FACTOR[cls] = RECIPROCAL[cls];
+  LIMIT[cls] = (CLASS_TO_BLOCKS[cls] << LIMIT_SHIFT) | RECIPROCAL_SHIFT[cls];
+  const size = CLASS_TO_SIZE[cls];
+  if ((size & (size - 1)) === 0) SIZE_SHIFT[cls] = 31 - Math.clz32(size);
+}
+
+/** log2 of the entries for one block size in POINTERS_OF. */
+const BLOCKS_SHIFT = 8;
+/**
+ * The bits of POINTER_BITS that belong to some of the blocks in an int32 of types, for blocks of 2, 4, 8 and 16
+ * words: by log2 of the words, then by a bit for each block.
+ */
+const POINTERS_OF = new Int32Array((WORDS_SHIFT + 1) << BLOCKS_SHIFT);
+for (let shift = 1; shift <= WORDS_SHIFT; shift++) {
+  for (let word = 0; word < MOST_WORDS; word++) {
+    for (let blocks = 0; blocks < 1 << (MOST_WORDS >> shift); blocks++) {
+      if ((blocks & (1 << (word >> shift))) === 0) continue;
+      POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks] |= POINTER_BITS & (3 << (word << 1));
+    }
+  }
+}
+
+/** The entry of a small block, or of the rest of a large object. */
+function entryOf(page: number, block: number, cls: number): number {
+  return ((page & ((1 << REGION_SHIFT) - 1)) << ENTRY_PAGE_SHIFT) | (block << ENTRY_BLOCK_SHIFT) |
+    cls;
+}
+
+/** Where the TAIL of the region of `page` stands. */
+function tailOf(page: number): number {
+  return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
+}
+
+/**
+ * Marks those of 32 blocks that are neither marked nor free, since what a free block's owner once pointed to it stays
+ * free; adds them to `groups`, if there are any, and returns how long that is then. No branch depends on the marks,
+ * which have a long way.
+ */
+function markGroup(
+  marks: Int32Array,
+  first: number,
+  groups: Int32Array,
+  count: number,
+  entry: number,
+  blocks: number,
+): number {
+  const at = first + ((entry >>> ENTRY_WORD_SHIFT) << 1);
+  const marked = marks[at];
+  const white = blocks & ~(marked | marks[at + 1]);
+  marks[at] = marked | white;
+  groups[count] = entry;
+  groups[count + 1] = white;
+  return count + (((white | -white) >>> 31) << 1);
+}
 
 /** The marker of one heap. See the head of the module. */
 export class Marker {
@@ -92,22 +180,26 @@ export class Marker {
   readonly #invalidPointerThrows: boolean;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
-  readonly #stats: Float64Array;
   readonly #wordShift: number;
   /** Low half of the arena's start in pages, and its high half: pages are counted from them. */
   readonly #basePage: number;
   readonly #baseHigh: number;
-  readonly #table: GrowingInts;
-  readonly #maxEntries: number;
-  /** Words of the heap that are to be loaded, counted from the arena's start. */
-  readonly #slots = new Float64Array(SLOTS);
+  /** log2 of the words in a page. */
+  readonly #pageWordShift: number;
+  readonly #queue: MarkQueue;
+  /** Blocks that were marked and are to be followed: an entry and a bit for each of 32 blocks. */
+  readonly #groups = new Int32Array(2 * GROUPS);
+  #groupCount = 0;
+  /** The first page of the segment that slots lie in. */
+  #segment = 0;
+  /** Words of the heap that are to be loaded, counted from the segment's start. */
+  readonly #slots = new Int32Array(SLOTS);
   /** What was loaded from them: low and high half. */
   readonly #longValues = new Float64Array(SLOTS);
   readonly #values = new Int32Array(this.#longValues.buffer);
   #slotCount = 0;
-  #queue: Int32Array;
-  #head = 0;
-  #tail = 0;
+  /** Whether what was taken last lay together. */
+  #areNeighbours = false;
   #overflowed = false;
   /** Where the search for marked objects that were not followed goes on; -1 if there is none. */
   #searchSpan = -1;
@@ -121,15 +213,12 @@ export class Marker {
   ) {
     this.#arena = arena;
     this.#spans = spans;
-    this.#stats = stats;
     this.#invalidPointerThrows = options.invalidPointerThrows ?? true;
-    this.#maxEntries = options.maxQueueEntries ?? MAX_QUEUE_ENTRIES;
     this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
+    this.#pageWordShift = PAGE_SHIFT - this.#wordShift;
     this.#baseHigh = Math.floor(arena.start / 2 ** 32);
     this.#basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
-    this.#table = new GrowingInts(2 * this.#maxEntries);
-    this.#queue = this.#table.ints;
-    this.#growQueue(Math.min(FIRST_QUEUE_ENTRIES, this.#maxEntries));
+    this.#queue = new MarkQueue(stats, options.maxQueueEntries);
   }
 
   /** Greys the block that `p` points into, if there is one. */
@@ -190,23 +279,34 @@ export class Marker {
     for (;;) {
       const followed = this.#followQueued(most);
       const found = this.#slotCount;
-      if (found === 0 && followed === 0 && !this.#search()) return true;
+      if (found === 0 && followed === 0 && !this.#search()) {
+        this.#queue.clear();
+        return true;
+      }
       this.flush();
       if (!slice.spend(followed + found + 1)) return false;
     }
   }
 
-  /** Greys what was found so far: all that is grey stands in the queue then. */
+  /** Queues what was found so far: all that is grey stands in the queue then. */
   flush(): void {
     if (this.#slotCount > 0) this.#greySlots();
   }
 
-  /** Calls `visit` with the page of each entry of the queue, the word in the span from there on, and the class. */
-  forEachQueued(visit: (page: number, word: number, cls: number) => void): void {
-    const queue = this.#queue;
-    for (let at = this.#head; at !== this.#tail; at = (at + 2) & (queue.length - 1)) {
-      visit(queue[at], queue[at + 1] >>> CLASS_BITS, queue[at + 1] & CLASS_MASK);
-    }
+  /**
+   * Calls `visit` with the first page of the span of each block that is queued, its number and class; for what is left
+   * of a large object, with the page to go on with, 1 and 0.
+   */
+  forEachQueued(visit: (page: number, block: number, cls: number) => void): void {
+    this.#queue.forEach((region, entry) => {
+      const page = (region << REGION_SHIFT) + (entry >>> ENTRY_PAGE_SHIFT);
+      visit(page, (entry >>> ENTRY_BLOCK_SHIFT) & 1023, entry & ENTRY_CLASS_MASK);
+    });
+  }
+
+  /** Whether the queue is as its head says. */
+  get isQueueValid(): boolean {
+    return this.#queue.isValid();
   }
 
   /** Whether some marked blocks are neither followed nor queued, and have to be searched for. */
@@ -216,7 +316,8 @@ export class Marker {
 
   /** Forgets what is queued and clears all marks: the collection was given up. */
   abandon(): void {
-    this.#head = this.#tail = this.#slotCount = 0;
+    this.#queue.clear();
+    this.#slotCount = 0;
     this.#overflowed = false;
     this.#searchSpan = -1;
     const ints = this.#spans.ints;
@@ -230,50 +331,118 @@ export class Marker {
   }
 
   /**
-   * Takes objects from the queue and notes their pointers, until there are no more, no more room, or it was
+   * Takes blocks from the queue and notes their pointers, until there are no more, no more room, or it was
    * `most` of them; returns how many, what has many words counting for more.
    */
   #followQueued(most: number): number {
-    const { types, typeInts } = this.#arena.bitmap;
-    const wordShift = this.#wordShift;
-    const wordsPerPage = PAGE_BYTES >> wordShift;
     const queue = this.#queue;
-    const tail = this.#tail;
-    const first = this.#head;
-    const waiting = (tail - first) & (queue.length - 1);
-    const end = (first + Math.min(waiting, 2 * most)) & (queue.length - 1);
+    let taken = 0;
+    let groups = 0;
+    let units = 0;
+    while (taken < most && this.#slotCount <= ENOUGH_SLOTS && queue.take(most - taken)) {
+      taken += queue.end - queue.from;
+      groups += this.#markTaken();
+      if (this.#groupCount > 0) units += this.#followGroups();
+    }
+    this.#areNeighbours = taken > groups * ENTRIES_OF_NEIGHBOURS;
+    return taken + units;
+  }
+
+  /** Marks the blocks taken, those of an int32 of marks at once; returns how often that was. */
+  #markTaken(): number {
+    const { entries, from, end, region } = this.#queue;
+    const { marks } = this.#arena.bitmap;
+    const groups = this.#groups;
+    const first = region << (REGION_SHIFT + MARK_SHIFT);
+    let last = entries[from];
+    let bits = 0;
+    let looks = 1;
+    let count = 0;
+    for (let i = from; i < end; i++) {
+      const entry = entries[i];
+      if ((entry ^ last) >>> ENTRY_WORD_SHIFT !== 0) {
+        count = markGroup(marks, first, groups, count, last, bits);
+        looks++;
+        bits = 0;
+        last = entry;
+      }
+      bits |= 1 << (entry >>> ENTRY_BLOCK_SHIFT);
+    }
+    this.#groupCount = markGroup(marks, first, groups, count, last, bits);
+    return looks;
+  }
+
+  /** Notes the pointers of the groups; returns what that counts for beside the entries. */
+  #followGroups(): number {
+    const { types } = this.#arena.bitmap;
+    const groups = this.#groups;
+    const end = this.#groupCount;
     const slots = this.#slots;
-    let followed = 0;
-    let head = first;
+    const wordShift = this.#wordShift;
+    const pageWordShift = this.#pageWordShift;
+    const firstPage = this.#queue.region << REGION_SHIFT;
+    this.#enterSegment(firstPage);
+    const firstInSegment = firstPage & SEGMENT_MASK;
+    let units = 0;
     let count = this.#slotCount;
-    while (head !== end && count <= SLOTS - 16) {
-      const page = queue[head];
-      const entry = queue[head + 1];
-      head = (head + 2) & (queue.length - 1);
-      const words = CLASS_TO_SIZE[entry & CLASS_MASK] >> wordShift;
-      const word = entry >>> CLASS_BITS;
-      const inInt = word & 15;
-      if (words === 0 || inInt + words > 16) {
-        this.#head = head;
+    for (let i = 0; i < end; i += 2) {
+      const entry = groups[i];
+      let bits = groups[i + 1];
+      const shift = SIZE_SHIFT[entry & ENTRY_CLASS_MASK] - wordShift;
+      if ((shift - 1) >>> 0 >= WORDS_SHIFT || count > SLOTS - GROUP_SLOTS) {
         this.#slotCount = count;
-        followed += words === 0 ? this.#followLarge(page) : this.#follow(page, word, words);
+        units += this.#followOneByOne(entry, bits);
         count = this.#slotCount;
-        // What it found may have been greyed, and the queue have been replaced.
-        if (this.#tail !== tail) break;
         continue;
       }
-      const firstWord = page * wordsPerPage + word;
-      let pointers = (types[page * typeInts + (word >>> 4)] >>> (inInt << 1)) & POINTER_BITS;
-      if (words < 16) pointers &= ~(-1 << (words << 1));
-      while (pointers !== 0) {
-        const bit = 31 - Math.clz32(pointers);
-        pointers ^= 1 << bit;
-        slots[count++] = firstWord + (bit >>> 1);
-      }
+      const page = entry >>> ENTRY_PAGE_SHIFT;
+      const of32 = (entry >>> ENTRY_WORD_SHIFT) & 31;
+      const firstWord = ((firstInSegment + page) << pageWordShift) + (of32 << (5 + shift));
+      const firstInt = ((firstPage + page) << (pageWordShift - WORDS_SHIFT)) +
+        (of32 << (5 + shift - WORDS_SHIFT));
+      const blocksShift = WORDS_SHIFT - shift;
+      const allBlocks = ~(-1 << (1 << blocksShift));
+      do {
+        const int = (31 - Math.clz32(bits)) >>> blocksShift;
+        const blocks = (bits >>> (int << blocksShift)) & allBlocks;
+        bits ^= blocks << (int << blocksShift);
+        let pointers = types[firstInt + int] & POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks];
+        const word = firstWord + (int << WORDS_SHIFT);
+        while (pointers !== 0) {
+          const bit = 31 - Math.clz32(pointers);
+          pointers ^= 1 << bit;
+          slots[count++] = word + (bit >>> 1);
+        }
+      } while (bits !== 0);
     }
-    this.#head = head;
     this.#slotCount = count;
-    return followed + ((head - first) & (queue.length - 1)) / 2;
+    return units;
+  }
+
+  /** Follows blocks of a group of which any may begin in the middle of an int32 of types, or a large object. */
+  #followOneByOne(entry: number, bits: number): number {
+    const page = (this.#queue.region << REGION_SHIFT) + (entry >>> ENTRY_PAGE_SHIFT);
+    const cls = entry & ENTRY_CLASS_MASK;
+    if (cls === 0) {
+      // What stands for the rest of a large object is no block: its mark is taken back.
+      this.#arena.bitmap.marks[page << MARK_SHIFT] &= ~(1 << LARGE_REST);
+      return this.#followLarge(page);
+    }
+    const words = CLASS_TO_SIZE[cls] >> this.#wordShift;
+    const first = ((entry >>> ENTRY_WORD_SHIFT) & 31) << 5;
+    let units = 0;
+    for (; bits !== 0; bits &= bits - 1) {
+      units += this.#follow(page, (first + lowestBit(bits)) * words, words);
+    }
+    return units;
+  }
+
+  /** Has slots count from the segment of `page`: what was noted in another one is dealt with first. */
+  #enterSegment(page: number): void {
+    const segment = page & ~SEGMENT_MASK;
+    if (segment === this.#segment) return;
+    this.flush();
+    this.#segment = segment;
   }
 
   /**
@@ -281,30 +450,31 @@ export class Marker {
    * what that counts for in a slice.
    */
   #follow(page: number, word: number, words: number): number {
-    const { types, typeInts } = this.#arena.bitmap;
+    this.#enterSegment(page);
+    const { types } = this.#arena.bitmap;
     const slots = this.#slots;
     let count = this.#slotCount;
-    let at = page * typeInts + (word >>> 4);
-    let first = word & 15;
+    let at = (page << (this.#pageWordShift - WORDS_SHIFT)) + (word >>> WORDS_SHIFT);
+    let first = word & (MOST_WORDS - 1);
     let left = words;
-    let firstWord = page * (PAGE_BYTES >> this.#wordShift) + word;
+    let firstWord = ((page & SEGMENT_MASK) << this.#pageWordShift) + (word - first);
     for (;;) {
       let pointers = (types[at] >>> (first << 1)) & POINTER_BITS;
-      const here = 16 - first;
+      const here = MOST_WORDS - first;
       if (left < here) pointers &= ~(-1 << (left << 1));
       while (pointers !== 0) {
         const bit = 31 - Math.clz32(pointers);
         pointers ^= 1 << bit;
-        slots[count++] = firstWord + (bit >>> 1);
+        slots[count++] = firstWord + first + (bit >>> 1);
       }
-      if (count > SLOTS - 16) {
+      if (count > SLOTS - MOST_WORDS) {
         this.#slotCount = count;
         this.#greySlots();
         count = 0;
       }
       if (left <= here) break;
       left -= here;
-      firstWord += here;
+      firstWord += MOST_WORDS;
       first = 0;
       at++;
     }
@@ -326,18 +496,19 @@ export class Marker {
     const slots = this.#slots;
     const values = this.#longValues;
     const { memory: { f64 }, upperMemory } = this.#arena;
-    if (upperMemory !== null) this.#loadFromBoth(count);
+    if (upperMemory !== null || this.#segment !== 0) this.#loadFromBoth(count);
     else for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
   }
 
-  /** The same in an arena of two windows. */
+  /** The same in an arena of two windows, or of more than one segment. */
   #loadFromBoth(count: number): void {
-    const { memory: { f64 }, upperMemory, start } = this.#arena;
-    const upper = upperMemory!.f64;
-    const upperWord = (upperMemory!.base - start) / 8;
+    const { memory, upperMemory, start } = this.#arena;
+    const { f64, base } = upperMemory ?? memory;
+    const upperWord = (base - start) / 8;
+    const firstWord = this.#segmentWord;
     for (let i = 0; i < count; i++) {
-      const word = this.#slots[i];
-      this.#longValues[i] = word < upperWord ? f64[word] : upper[word - upperWord];
+      const word = firstWord + this.#slots[i];
+      this.#longValues[i] = word < upperWord ? memory.f64[word] : f64[word - upperWord];
     }
   }
 
@@ -351,58 +522,132 @@ export class Marker {
     }
   }
 
+  /** The first word of the segment, counted from the arena's start. */
+  get #segmentWord(): number {
+    return this.#segment * 2 ** this.#pageWordShift;
+  }
+
+  /** Queues what the first `count` values point to. */
   #greyValues(count: number): void {
-    this.#makeRoom(count);
+    this.#queue.reserve(count, this.#arena.usedPages);
+    if (this.#areNeighbours) this.#greyNeighbours(count);
+    else this.#greyScattered(count);
+  }
+
+  #greyScattered(count: number): void {
     const values = this.#values;
-    const { pageInfo, usedPages, bitmap: { marks } } = this.#arena;
+    const { pageInfo, usedPages } = this.#arena;
+    const { entries, regions } = this.#queue;
     const baseHigh = this.#baseHigh;
     const basePage = this.#basePage;
-    const wordShift = this.#wordShift;
-    const queue = this.#queue;
-    const head = this.#head;
-    let tail = this.#tail;
     for (let i = 0; i < count; i++) {
       const low = values[2 * i];
       const high = values[2 * i + 1];
-      if ((low | high) === 0) continue;
       const pages = (high - baseHigh) >>> 0;
       const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
       if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0) this.#checkSmall(low >>> 0, i);
+        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
         continue;
       }
       const info = pageInfo[page];
-      const cls = info >> INFO_CLASS_SHIFT;
+      const cls = info >>> INFO_CLASS_SHIFT;
       const pageInSpan = info & INFO_PAGE_MASK;
-      let start = page - pageInSpan;
-      let block = 0;
-      if (cls <= 0) {
-        start = this.#markLarge(page, low, i);
-        if (start < 0) continue;
-      } else {
-        const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
-        block = Math.imul(offset >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
-        const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
-        const bit = 1 << (block & 31);
-        const marked = marks[at];
-        // A free block may be pointed to by what once was its owner: it stays free.
-        if (((marked | marks[at + 1]) & bit) !== 0) continue;
-        if (block >= CLASS_TO_BLOCKS[cls]) {
-          this.#checkSlack(offset - block * CLASS_TO_SIZE[cls], i);
+      const limit = LIMIT[cls];
+      const unit = (pageInSpan << (PAGE_SHIFT - 3)) | ((low >>> 3) & (PAGE_BYTES / 8 - 1));
+      const block = Math.imul(unit, FACTOR[cls]) >>> limit;
+      if (block >= limit >> LIMIT_SHIFT) {
+        this.#greyOther(page, low, i);
+        continue;
+      }
+      const start = page - pageInSpan;
+      const at = tailOf(start);
+      let tail = regions[at];
+      if ((tail & CHUNK_MASK) === 0) {
+        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+        if (tail < 0) {
+          this.#markUnqueued(start, block);
           continue;
         }
-        marks[at] = marked | bit;
       }
-      const next = (tail + 2) & (queue.length - 1);
-      if (next === head) {
-        this.#overflowed = true;
-      } else {
-        queue[tail] = start;
-        queue[tail + 1] = (((block * CLASS_TO_SIZE[cls]) >> wordShift) << CLASS_BITS) | cls;
-        tail = next;
-      }
+      entries[tail] = entryOf(start, block, cls);
+      regions[at] = tail + 1;
     }
-    this.#tail = tail;
+  }
+
+  /** The same where one value and the next point into one page more often than not. */
+  #greyNeighbours(count: number): void {
+    const values = this.#values;
+    const { pageInfo, usedPages } = this.#arena;
+    const { entries, regions } = this.#queue;
+    const baseHigh = this.#baseHigh;
+    const basePage = this.#basePage;
+    let i = 0;
+    while (i < count) {
+      const low = values[2 * i];
+      const high = values[2 * i + 1];
+      const pages = (high - baseHigh) >>> 0;
+      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
+      if (pages > 32 || page >>> 0 >= usedPages) {
+        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        i++;
+        continue;
+      }
+      const info = pageInfo[page];
+      const cls = info >>> INFO_CLASS_SHIFT;
+      const limit = LIMIT[cls];
+      if (limit === 0) {
+        this.#greyOther(page, low, i++);
+        continue;
+      }
+      const factor = FACTOR[cls];
+      const pageInSpan = info & INFO_PAGE_MASK;
+      const firstUnit = pageInSpan << (PAGE_SHIFT - 3);
+      const start = page - pageInSpan;
+      const at = tailOf(start);
+      const entry = entryOf(start, 0, cls);
+      let tail = regions[at];
+      let next = low;
+      do {
+        const unit = firstUnit | ((next >>> 3) & (PAGE_BYTES / 8 - 1));
+        const block = Math.imul(unit, factor) >>> limit;
+        if (block >= limit >> LIMIT_SHIFT) {
+          this.#greyOther(page, next, i);
+        } else {
+          if ((tail & CHUNK_MASK) === 0) {
+            const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+            if (place < 0) this.#markUnqueued(start, block);
+            else tail = place;
+          }
+          if ((tail & CHUNK_MASK) !== 0) entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
+        }
+        if (++i === count) break;
+        next = values[2 * i];
+      } while ((next ^ low) >>> PAGE_SHIFT === 0 && values[2 * i + 1] === high);
+      regions[at] = tail;
+    }
+  }
+
+  /** Greys a large object, or checks that a pointer is one that may be anywhere but in a block. */
+  #greyOther(page: number, low: number, i: number): void {
+    const info = this.#arena.pageInfo[page];
+    const cls = info >> INFO_CLASS_SHIFT;
+    if (cls > 0) {
+      const offset = ((info & INFO_PAGE_MASK) << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
+      this.#checkSlack(offset % CLASS_TO_SIZE[cls], i);
+      return;
+    }
+    const start = this.#markLarge(page, low, i);
+    if (start >= 0 && !this.#queueRest(start)) this.#overflowed = true;
+  }
+
+  /** Marks a block that cannot be queued. */
+  #markUnqueued(start: number, block: number): void {
+    const { marks } = this.#arena.bitmap;
+    const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
+    const bit = 1 << (block & 31);
+    if (((marks[at] | marks[at + 1]) & bit) !== 0) return;
+    marks[at] |= bit;
+    this.#overflowed = true;
   }
 
   /** Marks a large object; returns its page if it has to be followed, else -1. */
@@ -426,7 +671,7 @@ export class Marker {
   #queueLarge(span: number): void {
     const start = this.#spans.ints[span + START];
     if (this.#spans.ints[span + NO_SCAN] !== 0) return;
-    this.#makeRoom(1);
+    this.#queue.reserve(1, this.#arena.usedPages);
     if (!this.#queueRest(start)) {
       for (let page = start; page >= 0;) page = this.#followChunk(page);
     }
@@ -434,22 +679,15 @@ export class Marker {
 
   #followLarge(page: number): number {
     const rest = this.#followChunk(page);
-    // There is room: this object's entry was just taken, and what its chunk led to has been counted in.
     if (rest >= 0) {
-      this.#makeRoom(1);
+      this.#queue.reserve(1, this.#arena.usedPages);
       if (!this.#queueRest(rest)) this.#overflowed = true;
     }
     return UNITS_A_CHUNK;
   }
 
   #queueRest(page: number): boolean {
-    const queue = this.#queue;
-    const next = (this.#tail + 2) & (queue.length - 1);
-    if (next === this.#head) return false;
-    queue[this.#tail] = page;
-    queue[this.#tail + 1] = 0;
-    this.#tail = next;
-    return true;
+    return this.#queue.put(page >>> REGION_SHIFT, entryOf(page, LARGE_REST, 0));
   }
 
   /** Notes the pointers in some pages of a large object; returns the page to go on with, -1 if there is none. */
@@ -460,34 +698,6 @@ export class Marker {
     const chunk = Math.min(bytes, CHUNK_PAGES * PAGE_BYTES);
     this.#follow(page, 0, Math.ceil(chunk / (1 << this.#wordShift)));
     return bytes > chunk ? page + CHUNK_PAGES : -1;
-  }
-
-  /** Grows the queue until `count` more entries fit, or it can't be grown. */
-  #makeRoom(count: number): void {
-    for (;;) {
-      const { length } = this.#queue;
-      const free = ((this.#head - this.#tail - 2) & (length - 1)) / 2;
-      if (free >= count || length > this.#maxEntries || !this.#growQueue(length)) return;
-    }
-  }
-
-  /** Makes room for `entries` entries, keeping those there are; false if there is no memory. */
-  #growQueue(entries: number): boolean {
-    const before = this.#queue.length;
-    try {
-      this.#table.cover(2 * entries);
-    } catch (error) {
-      if (error instanceof RangeError) return false;
-      throw error;
-    }
-    this.#queue = this.#table.ints;
-    this.#stats[GC_SYS] += 4 * (this.#queue.length - before);
-    // What had wrapped around to the front goes behind the old end.
-    if (this.#tail < this.#head) {
-      this.#queue.copyWithin(before, 0, this.#tail);
-      this.#tail += before;
-    }
-    return true;
   }
 
   /**
@@ -531,8 +741,9 @@ export class Marker {
   #invalid(i: number): void {
     if (!this.#invalidPointerThrows || this.#slots[i] === STORED) return;
     const value = (this.#values[2 * i] >>> 0) + (this.#values[2 * i + 1] >>> 0) * 2 ** 32;
-    const word = this.#slots[i];
-    const where = word === ROOT
+    const slot = this.#slots[i];
+    const word = this.#segmentWord + slot;
+    const where = slot === ROOT
       ? "a root"
       : `0x${(this.#arena.start + word * (1 << this.#wordShift)).toString(16)}`;
     throw new GoThrow(

@@ -9,7 +9,7 @@
  *   lists        every span is in the one list that its state calls for, and no list has anything else
  *   span         blocks in use + free blocks = blocks; free ones distinct, within the span
  *   world        the semaphore is held, the barrier on, the marks set just in the phases that call for it
- *   marker       what is queued is marked
+ *   marker       what is queued is a block, or a large object that is marked
  *   bitmap       no mark between collections; types of a block in use stop at the first dead word
  *   fenced       pages whose object was freed still hold what they were overwritten with
  *   statistics   HEAP_ALLOC + local bytes = bytes of all blocks in use
@@ -427,18 +427,19 @@ function verifyWorld({ arena, spans, world, barrier, marker, cache }: HeapParts)
     isMarking && arena.memory.usedBytes > 0,
   );
   let queued = 0;
-  marker.forEachQueued((page, word, cls) => {
+  marker.forEachQueued((page, block, cls) => {
     queued++;
-    const first = spans.ints[arena.pageSpan[page] + START];
-    const words = CLASS_TO_SIZE[cls] / arena.platform.pointerBytes;
-    const block = cls === 0 ? 0 : word / words;
-    const at = (first << MARK_SHIFT) + ((block >>> 5) << 1);
+    const span = arena.pageSpan[page];
+    const first = spans.ints[span + START];
+    const isBlock = first === page && block < spans.ints[span + BLOCKS];
     check(
-      (arena.bitmap.marks[at] & (1 << (block & 31))) !== 0,
-      "what is queued is marked",
-      () => `block ${block} of the span at page ${first}`,
+      spans.ints[span + STATE] === IN_USE && spans.ints[span + CLASS] === cls &&
+        (cls === 0 ? arena.bitmap.marks[first << MARK_SHIFT] === 1 : isBlock),
+      "what is queued is a block, or the rest of a large object that is marked",
+      () => `block ${block} of class ${cls} at page ${page}, in the span at page ${first}`,
     );
   });
+  check(marker.isQueueValid, "every chunk of the marker's queue is in one place", () => "");
   check(
     queued === 0 || phase === Phase.Scan || phase === Phase.Mark,
     "nothing is queued outside of marking",

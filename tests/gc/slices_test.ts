@@ -353,7 +353,7 @@ Deno.test("statistics may be read between two slices", () => {
 
 Deno.test("a queue too small for the grey blocks is searched for, a slice at a time", async (t) => {
   const { Marker } = await import("../../lib/gc/marker.ts");
-  for (const maxQueueEntries of [4, 64]) {
+  for (const maxQueueEntries of [255, 510]) {
     await t.step(`${maxQueueEntries} entries`, () => {
       using heap = new GoHeap({ platform: "linux/amd64" });
       const { types } = heap;
