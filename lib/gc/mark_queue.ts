@@ -59,6 +59,17 @@ export const REGION_INTS = 2;
 export const HEAD = 0;
 export const TAIL = 1;
 
+/** The entry of a small block, or of the rest of a large object. */
+export function entryOf(page: number, block: number, cls: number): number {
+  return ((page & ((1 << REGION_SHIFT) - 1)) << ENTRY_PAGE_SHIFT) | (block << ENTRY_BLOCK_SHIFT) |
+    cls;
+}
+
+/** Where the TAIL of the region of `page` stands. */
+export function tailOf(page: number): number {
+  return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
+}
+
 /** Regions of the largest arena, 128 GiB and a page. */
 const MAX_REGIONS = 2 ** 17 + 1;
 const FIRST_CHUNKS = 16;

@@ -49,7 +49,6 @@
 import * as arenaTables from "../arena/arena.ts";
 import type { Arena } from "../arena/arena.ts";
 import * as bitmapPlanes from "../arena/bitmap.ts";
-import { GoThrow } from "../errors.ts";
 import type { Memory } from "../platform/memory.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
@@ -60,13 +59,15 @@ import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
 import * as markQueue from "./mark_queue.ts";
 import { MarkQueue } from "./mark_queue.ts";
+import * as pointerBatch from "./pointer_batch.ts";
+import { PointerBatch } from "./pointer_batch.ts";
 import type { Slice } from "./slice.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { HOLE, INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
+const { INFO_CLASS_SHIFT } = arenaTables;
 const { MARK_SHIFT } = bitmapPlanes;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
-const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
+const { CLASS_TO_SIZE } = sizeClasses;
 const { BLOCKS, CLASS, IN_USE, NO_SCAN, START, STATE } = spanRecord;
 const {
   CHUNK_MASK,
@@ -75,10 +76,9 @@ const {
   ENTRY_PAGE_SHIFT,
   ENTRY_WORD_SHIFT,
   LARGE_REST,
-  REGION_INTS,
   REGION_SHIFT,
-  TAIL,
 } = markQueue;
+const { ROOT, SEGMENT_MASK, SLOTS, STORED } = pointerBatch;
 
 /** The high bits of 16 type codes: set where a word is a pointer. */
 const POINTER_BITS = 0xaaaaaaaa | 0;
@@ -86,22 +86,14 @@ const POINTER_BITS = 0xaaaaaaaa | 0;
 const WORDS_SHIFT = 4;
 const MOST_WORDS = 1 << WORDS_SHIFT;
 
-/** Pointers that are noted before any of them is loaded, and the room there is for them. */
+/** Pointers that are enough to be loaded at a time. */
 const ENOUGH_SLOTS = 512;
-const SLOTS = 2048;
 /** The most that a group of 32 blocks of 16 words can have. */
 const GROUP_SLOTS = 32 * MOST_WORDS;
 /** The most groups that are marked at a time, each two int32: an entry of the queue, and which of 32 blocks. */
 const GROUPS = CHUNK_MASK;
 /** So many entries a group on average, and what they point to is expected to lie together, too. */
 const ENTRIES_OF_NEIGHBOURS = 4;
-/** Stands in the place of a slot for a pointer that was not found in the heap. */
-const ROOT = -1;
-/** The same for one that the program has just stored: whether it is valid is found out when it is loaded. */
-const STORED = -2;
-/** The page in a segment, whose words have numbers that are int32. */
-const SEGMENT_MASK = 2 ** 21 - 1;
-
 /** Entries that are taken from the queue in one round at most. */
 const OBJECTS = 2048;
 /** Pages of a large object that are followed in one round. */
@@ -109,21 +101,11 @@ const CHUNK_PAGES = 4;
 /** What following them counts for in a slice. */
 const UNITS_A_CHUNK = 1024;
 
-/**
- * By the class in a pageInfo, of which all but those of small objects have no blocks here: the factor that turns an
- * offset into a block number, and how far to shift the product, below the number of blocks.
- */
-const FACTOR = new Int32Array(256);
-const LIMIT = new Int32Array(256);
-const LIMIT_SHIFT = 5;
-/** log2 of the block size; for sizes that are not a power of two, more than any. */
+/** log2 of the block size by class; for sizes that are not a power of two, more than any. */
 const SIZE_SHIFT = new Int32Array(CLASS_TO_SIZE.length).fill(31);
-for (let cls = 1; cls < CLASS_TO_SIZE.length; cls++) {
-  FACTOR[cls] = RECIPROCAL[cls];
-  LIMIT[cls] = (CLASS_TO_BLOCKS[cls] << LIMIT_SHIFT) | RECIPROCAL_SHIFT[cls];
-  const size = CLASS_TO_SIZE[cls];
-  if ((size & (size - 1)) === 0) SIZE_SHIFT[cls] = 31 - Math.clz32(size);
-}
+CLASS_TO_SIZE.forEach((size, cls) => {
+  if (size > 0 && (size & (size - 1)) === 0) SIZE_SHIFT[cls] = 31 - Math.clz32(size);
+});
 
 /** log2 of the entries for one block size in POINTERS_OF. */
 const BLOCKS_SHIFT = 8;
@@ -139,17 +121,6 @@ for (let shift = 1; shift <= WORDS_SHIFT; shift++) {
       POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks] |= POINTER_BITS & (3 << (word << 1));
     }
   }
-}
-
-/** The entry of a small block, or of the rest of a large object. */
-function entryOf(page: number, block: number, cls: number): number {
-  return ((page & ((1 << REGION_SHIFT) - 1)) << ENTRY_PAGE_SHIFT) | (block << ENTRY_BLOCK_SHIFT) |
-    cls;
-}
-
-/** Where the TAIL of the region of `page` stands. */
-function tailOf(page: number): number {
-  return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
 }
 
 /**
@@ -176,31 +147,16 @@ function markGroup(
 
 /** The marker of one heap. See the head of the module. */
 export class Marker {
-  /** Whether a word that cannot be a pointer is an error; Go's invalidptr. */
-  readonly #invalidPointerThrows: boolean;
   readonly #arena: Arena;
   readonly #spans: SpanTable;
   readonly #wordShift: number;
-  /** Low half of the arena's start in pages, and its high half: pages are counted from them. */
-  readonly #basePage: number;
-  readonly #baseHigh: number;
   /** log2 of the words in a page. */
   readonly #pageWordShift: number;
   readonly #queue: MarkQueue;
+  readonly #batch: PointerBatch;
   /** Blocks that were marked and are to be followed: an entry and a bit for each of 32 blocks. */
   readonly #groups = new Int32Array(2 * GROUPS);
   #groupCount = 0;
-  /** The first page of the segment that slots lie in. */
-  #segment = 0;
-  /** Words of the heap that are to be loaded, counted from the segment's start. */
-  readonly #slots = new Int32Array(SLOTS);
-  /** What was loaded from them: low and high half. */
-  readonly #longValues = new Float64Array(SLOTS);
-  readonly #values = new Int32Array(this.#longValues.buffer);
-  #slotCount = 0;
-  /** Whether what was taken last lay together. */
-  #areNeighbours = false;
-  #overflowed = false;
   /** Where the search for marked objects that were not followed goes on; -1 if there is none. */
   #searchSpan = -1;
   #searchWord = 0;
@@ -213,30 +169,20 @@ export class Marker {
   ) {
     this.#arena = arena;
     this.#spans = spans;
-    this.#invalidPointerThrows = options.invalidPointerThrows ?? true;
     this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
     this.#pageWordShift = PAGE_SHIFT - this.#wordShift;
-    this.#baseHigh = Math.floor(arena.start / 2 ** 32);
-    this.#basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
     this.#queue = new MarkQueue(stats, options.maxQueueEntries);
+    this.#batch = new PointerBatch(arena, spans, this.#queue, options.invalidPointerThrows ?? true);
   }
 
   /** Greys the block that `p` points into, if there is one. */
   grey(p: Pointer): void {
-    this.#greyOne(p, ROOT);
+    this.#batch.greyOne(p, ROOT);
   }
 
   /** The same for a value that the program has stored, which may be any number. Seeds' shade. */
   shade(p: Pointer): void {
-    this.#greyOne(p, STORED);
-  }
-
-  #greyOne(p: Pointer, place: number): void {
-    this.flush();
-    this.#slots[0] = place;
-    this.#values[0] = p | 0;
-    this.#values[1] = Math.floor(p / 2 ** 32);
-    this.#greyValues(1);
+    this.#batch.greyOne(p, STORED);
   }
 
   /** Marks the new block at `p`, which has no pointers yet: it is black. Seeds' gcmarknewobject. */
@@ -278,7 +224,7 @@ export class Marker {
     const most = Math.min(OBJECTS, slice.unitsBetweenLooks);
     for (;;) {
       const followed = this.#followQueued(most);
-      const found = this.#slotCount;
+      const found = this.#batch.count;
       if (found === 0 && followed === 0 && !this.#search()) {
         this.#queue.clear();
         return true;
@@ -290,7 +236,7 @@ export class Marker {
 
   /** Queues what was found so far: all that is grey stands in the queue then. */
   flush(): void {
-    if (this.#slotCount > 0) this.#greySlots();
+    this.#batch.flush();
   }
 
   /**
@@ -311,14 +257,14 @@ export class Marker {
 
   /** Whether some marked blocks are neither followed nor queued, and have to be searched for. */
   get isSearching(): boolean {
-    return this.#overflowed || this.#searchSpan >= 0;
+    return this.#batch.overflowed || this.#searchSpan >= 0;
   }
 
   /** Forgets what is queued and clears all marks: the collection was given up. */
   abandon(): void {
     this.#queue.clear();
-    this.#slotCount = 0;
-    this.#overflowed = false;
+    this.#batch.count = 0;
+    this.#batch.overflowed = false;
     this.#searchSpan = -1;
     const ints = this.#spans.ints;
     const { marks } = this.#arena.bitmap;
@@ -332,19 +278,21 @@ export class Marker {
 
   /**
    * Takes blocks from the queue and notes their pointers, until there are no more, no more room, or it was
-   * `most` of them; returns how many, what has many words counting for more.
+   * `most` of them; returns how many. What has many words counts for more.
    */
   #followQueued(most: number): number {
     const queue = this.#queue;
     let taken = 0;
     let groups = 0;
     let units = 0;
-    while (taken < most && this.#slotCount <= ENOUGH_SLOTS && queue.take(most - taken)) {
+    while (
+      taken + units < most && this.#batch.count <= ENOUGH_SLOTS && queue.take(most - taken - units)
+    ) {
       taken += queue.end - queue.from;
       groups += this.#markTaken();
       if (this.#groupCount > 0) units += this.#followGroups();
     }
-    this.#areNeighbours = taken > groups * ENTRIES_OF_NEIGHBOURS;
+    this.#batch.areNeighbours = taken > groups * ENTRIES_OF_NEIGHBOURS;
     return taken + units;
   }
 
@@ -377,22 +325,22 @@ export class Marker {
     const { types } = this.#arena.bitmap;
     const groups = this.#groups;
     const end = this.#groupCount;
-    const slots = this.#slots;
+    const slots = this.#batch.slots;
     const wordShift = this.#wordShift;
     const pageWordShift = this.#pageWordShift;
     const firstPage = this.#queue.region << REGION_SHIFT;
-    this.#enterSegment(firstPage);
+    this.#batch.enterSegment(firstPage);
     const firstInSegment = firstPage & SEGMENT_MASK;
     let units = 0;
-    let count = this.#slotCount;
+    let count = this.#batch.count;
     for (let i = 0; i < end; i += 2) {
       const entry = groups[i];
       let bits = groups[i + 1];
       const shift = SIZE_SHIFT[entry & ENTRY_CLASS_MASK] - wordShift;
       if ((shift - 1) >>> 0 >= WORDS_SHIFT || count > SLOTS - GROUP_SLOTS) {
-        this.#slotCount = count;
+        this.#batch.count = count;
         units += this.#followOneByOne(entry, bits);
-        count = this.#slotCount;
+        count = this.#batch.count;
         continue;
       }
       const page = entry >>> ENTRY_PAGE_SHIFT;
@@ -415,7 +363,7 @@ export class Marker {
         }
       } while (bits !== 0);
     }
-    this.#slotCount = count;
+    this.#batch.count = count;
     return units;
   }
 
@@ -437,23 +385,15 @@ export class Marker {
     return units;
   }
 
-  /** Has slots count from the segment of `page`: what was noted in another one is dealt with first. */
-  #enterSegment(page: number): void {
-    const segment = page & ~SEGMENT_MASK;
-    if (segment === this.#segment) return;
-    this.flush();
-    this.#segment = segment;
-  }
-
   /**
    * Notes the pointers among the `words` words of an object, from word `word` of the span at `page` on; returns
    * what that counts for in a slice.
    */
   #follow(page: number, word: number, words: number): number {
-    this.#enterSegment(page);
+    this.#batch.enterSegment(page);
     const { types } = this.#arena.bitmap;
-    const slots = this.#slots;
-    let count = this.#slotCount;
+    const slots = this.#batch.slots;
+    let count = this.#batch.count;
     let at = (page << (this.#pageWordShift - WORDS_SHIFT)) + (word >>> WORDS_SHIFT);
     let first = word & (MOST_WORDS - 1);
     let left = words;
@@ -468,8 +408,8 @@ export class Marker {
         slots[count++] = firstWord + first + (bit >>> 1);
       }
       if (count > SLOTS - MOST_WORDS) {
-        this.#slotCount = count;
-        this.#greySlots();
+        this.#batch.count = count;
+        this.#batch.flush();
         count = 0;
       }
       if (left <= here) break;
@@ -478,193 +418,8 @@ export class Marker {
       first = 0;
       at++;
     }
-    this.#slotCount = count;
+    this.#batch.count = count;
     return words >> 2;
-  }
-
-  /** Greys what the words noted in `slots` point to. */
-  #greySlots(): void {
-    const count = this.#slotCount;
-    this.#slotCount = 0;
-    if (this.#wordShift === 3) this.#loadLong(count);
-    else this.#loadShort(count);
-    this.#greyValues(count);
-  }
-
-  /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
-  #loadLong(count: number): void {
-    const slots = this.#slots;
-    const values = this.#longValues;
-    const { memory: { f64 }, upperMemory } = this.#arena;
-    if (upperMemory !== null || this.#segment !== 0) this.#loadFromBoth(count);
-    else for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
-  }
-
-  /** The same in an arena of two windows, or of more than one segment. */
-  #loadFromBoth(count: number): void {
-    const { memory, upperMemory, start } = this.#arena;
-    const { f64, base } = upperMemory ?? memory;
-    const upperWord = (base - start) / 8;
-    const firstWord = this.#segmentWord;
-    for (let i = 0; i < count; i++) {
-      const word = firstWord + this.#slots[i];
-      this.#longValues[i] = word < upperWord ? memory.f64[word] : f64[word - upperWord];
-    }
-  }
-
-  #loadShort(count: number): void {
-    const slots = this.#slots;
-    const values = this.#values;
-    const { i32 } = this.#arena.memory;
-    for (let i = 0; i < count; i++) {
-      values[2 * i] = i32[slots[i]];
-      values[2 * i + 1] = 0;
-    }
-  }
-
-  /** The first word of the segment, counted from the arena's start. */
-  get #segmentWord(): number {
-    return this.#segment * 2 ** this.#pageWordShift;
-  }
-
-  /** Queues what the first `count` values point to. */
-  #greyValues(count: number): void {
-    this.#queue.reserve(count, this.#arena.usedPages);
-    if (this.#areNeighbours) this.#greyNeighbours(count);
-    else this.#greyScattered(count);
-  }
-
-  #greyScattered(count: number): void {
-    const values = this.#values;
-    const { pageInfo, usedPages } = this.#arena;
-    const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh;
-    const basePage = this.#basePage;
-    for (let i = 0; i < count; i++) {
-      const low = values[2 * i];
-      const high = values[2 * i + 1];
-      const pages = (high - baseHigh) >>> 0;
-      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
-      if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
-        continue;
-      }
-      const info = pageInfo[page];
-      const cls = info >>> INFO_CLASS_SHIFT;
-      const pageInSpan = info & INFO_PAGE_MASK;
-      const limit = LIMIT[cls];
-      const unit = (pageInSpan << (PAGE_SHIFT - 3)) | ((low >>> 3) & (PAGE_BYTES / 8 - 1));
-      const block = Math.imul(unit, FACTOR[cls]) >>> limit;
-      if (block >= limit >> LIMIT_SHIFT) {
-        this.#greyOther(page, low, i);
-        continue;
-      }
-      const start = page - pageInSpan;
-      const at = tailOf(start);
-      let tail = regions[at];
-      if ((tail & CHUNK_MASK) === 0) {
-        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-        if (tail < 0) {
-          this.#markUnqueued(start, block);
-          continue;
-        }
-      }
-      entries[tail] = entryOf(start, block, cls);
-      regions[at] = tail + 1;
-    }
-  }
-
-  /** The same where one value and the next point into one page more often than not. */
-  #greyNeighbours(count: number): void {
-    const values = this.#values;
-    const { pageInfo, usedPages } = this.#arena;
-    const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh;
-    const basePage = this.#basePage;
-    let i = 0;
-    while (i < count) {
-      const low = values[2 * i];
-      const high = values[2 * i + 1];
-      const pages = (high - baseHigh) >>> 0;
-      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
-      if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
-        i++;
-        continue;
-      }
-      const info = pageInfo[page];
-      const cls = info >>> INFO_CLASS_SHIFT;
-      const limit = LIMIT[cls];
-      if (limit === 0) {
-        this.#greyOther(page, low, i++);
-        continue;
-      }
-      const factor = FACTOR[cls];
-      const pageInSpan = info & INFO_PAGE_MASK;
-      const firstUnit = pageInSpan << (PAGE_SHIFT - 3);
-      const start = page - pageInSpan;
-      const at = tailOf(start);
-      const entry = entryOf(start, 0, cls);
-      let tail = regions[at];
-      let next = low;
-      do {
-        const unit = firstUnit | ((next >>> 3) & (PAGE_BYTES / 8 - 1));
-        const block = Math.imul(unit, factor) >>> limit;
-        if (block >= limit >> LIMIT_SHIFT) {
-          this.#greyOther(page, next, i);
-        } else {
-          if ((tail & CHUNK_MASK) === 0) {
-            const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-            if (place < 0) this.#markUnqueued(start, block);
-            else tail = place;
-          }
-          if ((tail & CHUNK_MASK) !== 0) entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
-        }
-        if (++i === count) break;
-        next = values[2 * i];
-      } while ((next ^ low) >>> PAGE_SHIFT === 0 && values[2 * i + 1] === high);
-      regions[at] = tail;
-    }
-  }
-
-  /** Greys a large object, or checks that a pointer is one that may be anywhere but in a block. */
-  #greyOther(page: number, low: number, i: number): void {
-    const info = this.#arena.pageInfo[page];
-    const cls = info >> INFO_CLASS_SHIFT;
-    if (cls > 0) {
-      const offset = ((info & INFO_PAGE_MASK) << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
-      this.#checkSlack(offset % CLASS_TO_SIZE[cls], i);
-      return;
-    }
-    const start = this.#markLarge(page, low, i);
-    if (start >= 0 && !this.#queueRest(start)) this.#overflowed = true;
-  }
-
-  /** Marks a block that cannot be queued. */
-  #markUnqueued(start: number, block: number): void {
-    const { marks } = this.#arena.bitmap;
-    const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
-    const bit = 1 << (block & 31);
-    if (((marks[at] | marks[at + 1]) & bit) !== 0) return;
-    marks[at] |= bit;
-    this.#overflowed = true;
-  }
-
-  /** Marks a large object; returns its page if it has to be followed, else -1. */
-  #markLarge(page: number, low: number, i: number): number {
-    const info = this.#arena.pageInfo[page];
-    const span = this.#arena.pageSpan[page];
-    const offset = info * PAGE_BYTES + (low & (PAGE_BYTES - 1));
-    if (info < 0 || offset >= this.#spans.limitBytes(span)) {
-      // In a hole of a 32-bit arena may be what belongs to others.
-      if (info !== HOLE) this.#invalid(i);
-      return -1;
-    }
-    const start = page - info;
-    const { marks } = this.#arena.bitmap;
-    if (marks[start << MARK_SHIFT] !== 0) return -1;
-    marks[start << MARK_SHIFT] = 1;
-    return this.#spans.ints[span + NO_SCAN] === 0 ? start : -1;
   }
 
   /** Queues a large object, to be followed chunk by chunk. */
@@ -672,7 +427,7 @@ export class Marker {
     const start = this.#spans.ints[span + START];
     if (this.#spans.ints[span + NO_SCAN] !== 0) return;
     this.#queue.reserve(1, this.#arena.usedPages);
-    if (!this.#queueRest(start)) {
+    if (!this.#batch.queueRest(start)) {
       for (let page = start; page >= 0;) page = this.#followChunk(page);
     }
   }
@@ -681,13 +436,9 @@ export class Marker {
     const rest = this.#followChunk(page);
     if (rest >= 0) {
       this.#queue.reserve(1, this.#arena.usedPages);
-      if (!this.#queueRest(rest)) this.#overflowed = true;
+      if (!this.#batch.queueRest(rest)) this.#batch.overflowed = true;
     }
     return UNITS_A_CHUNK;
-  }
-
-  #queueRest(page: number): boolean {
-    return this.#queue.put(page >>> REGION_SHIFT, entryOf(page, LARGE_REST, 0));
   }
 
   /** Notes the pointers in some pages of a large object; returns the page to go on with, -1 if there is none. */
@@ -706,8 +457,8 @@ export class Marker {
    */
   #search(): boolean {
     if (this.#searchSpan < 0) {
-      if (!this.#overflowed) return false;
-      this.#overflowed = false;
+      if (!this.#batch.overflowed) return false;
+      this.#batch.overflowed = false;
       this.#searchSpan = this.#searchWord = 0;
     }
     const ints = this.#spans.ints;
@@ -725,29 +476,5 @@ export class Marker {
       this.greyReferents(span, (word << 5) + lowestBit(bits));
     }
     return true;
-  }
-
-  /** Go's bitmap has a block boundary behind the last block, so its first word may be pointed to. */
-  #checkSlack(offset: number, i: number): void {
-    if (offset >= 1 << this.#wordShift) this.#invalid(i);
-  }
-
-  /** A small integer in a pointer word was never an address. */
-  #checkSmall(low: number, i: number): void {
-    if (low < this.#arena.platform.physPageBytes) this.#invalid(i);
-  }
-
-  /** Value `i` points where no object can be. */
-  #invalid(i: number): void {
-    if (!this.#invalidPointerThrows || this.#slots[i] === STORED) return;
-    const value = (this.#values[2 * i] >>> 0) + (this.#values[2 * i + 1] >>> 0) * 2 ** 32;
-    const slot = this.#slots[i];
-    const word = this.#segmentWord + slot;
-    const where = slot === ROOT
-      ? "a root"
-      : `0x${(this.#arena.start + word * (1 << this.#wordShift)).toString(16)}`;
-    throw new GoThrow(
-      `runtime: garbage collector found invalid heap pointer *(${where})=0x${value.toString(16)}`,
-    );
   }
 }

@@ -1,0 +1,330 @@
+/**
+ * Pointers on their way from memory to the queue of marking: the two loops of marker.ts that load some hundred words,
+ * and queue the blocks that these point into.
+ *
+ * A slot says where a pointer is. It is an int32, so that the loop which loads has no more than two loads and a
+ * store: the word is counted from the start of a *segment* of 16 GiB of the arena (8 on 4-byte words), and all
+ * slots of a batch are of one segment.
+ *
+ * ```
+ *   slots    │ word │ word │ ...            values   │ low half │ high half │ low half │ high half │ ...
+ *            └ or where else a value comes from: ROOT, STORED
+ * ```
+ *
+ * The block of a value is found as the head of marker.ts shows, and queued unseen: whether it is marked is not
+ * asked. What a page holds is looked up for each value. Only where neighbours are expected to point to neighbours,
+ * once for all values in a row that point into one page: half the work then, and a third more elsewhere.
+ *
+ * A value that cannot be a pointer is an error. So it is found out here, where its place is still known.
+ *
+ * @module
+ */
+
+import * as arenaTables from "../arena/arena.ts";
+import type { Arena } from "../arena/arena.ts";
+import * as bitmapPlanes from "../arena/bitmap.ts";
+import { GoThrow } from "../errors.ts";
+import * as platforms from "../platform/platform.ts";
+import type { Pointer } from "../platform/platform.ts";
+import * as sizeClasses from "../spans/size_classes.ts";
+import * as spanRecord from "../spans/span_record.ts";
+import type { SpanTable } from "../spans/span_table.ts";
+import * as markQueue from "./mark_queue.ts";
+import type { MarkQueue } from "./mark_queue.ts";
+
+// An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { HOLE, INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
+const { MARK_SHIFT } = bitmapPlanes;
+const { PAGE_BYTES, PAGE_SHIFT } = platforms;
+const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
+const { NO_SCAN } = spanRecord;
+const { CHUNK_MASK, ENTRY_BLOCK_SHIFT, LARGE_REST, REGION_SHIFT, entryOf, tailOf } = markQueue;
+
+/** The most slots of a batch. */
+export const SLOTS = 2048;
+/** Stands in the place of a slot for a pointer that was not found in the heap. */
+export const ROOT = -1;
+/** The same for one that the program has just stored: whether it is valid is found out when it is loaded. */
+export const STORED = -2;
+/** The page in a segment: so many that their words have numbers which are int32. */
+export const SEGMENT_MASK = 2 ** 21 - 1;
+
+/**
+ * By the class in a pageInfo, of which all but those of small objects have no blocks here: the factor that turns an
+ * offset into a block number, and how far to shift the product, below the number of blocks.
+ */
+const FACTOR = new Int32Array(256);
+const LIMIT = new Int32Array(256);
+const LIMIT_SHIFT = 5;
+for (let cls = 1; cls < CLASS_TO_SIZE.length; cls++) {
+  FACTOR[cls] = RECIPROCAL[cls];
+  LIMIT[cls] = (CLASS_TO_BLOCKS[cls] << LIMIT_SHIFT) | RECIPROCAL_SHIFT[cls];
+}
+
+/** The batch of one marker. See the head of the module. */
+export class PointerBatch {
+  /** Words of the heap that are to be loaded, counted from the segment's start. */
+  readonly slots: Int32Array = new Int32Array(SLOTS);
+  /** How many there are. */
+  count = 0;
+  /** Whether the values are expected to point into one page for a while. */
+  areNeighbours = false;
+  /** Set when a block had to be marked without being queued. */
+  overflowed = false;
+  /** Whether a word that cannot be a pointer is an error; Go's invalidptr. */
+  readonly #invalidPointerThrows: boolean;
+  readonly #arena: Arena;
+  readonly #spans: SpanTable;
+  readonly #queue: MarkQueue;
+  readonly #wordShift: number;
+  /** Low half of the arena's start in pages, and its high half: pages are counted from them. */
+  readonly #basePage: number;
+  readonly #baseHigh: number;
+  /** The first page of the segment. */
+  #segment = 0;
+  /** What was loaded: low and high half. */
+  readonly #longValues = new Float64Array(SLOTS);
+  readonly #values = new Int32Array(this.#longValues.buffer);
+
+  constructor(arena: Arena, spans: SpanTable, queue: MarkQueue, invalidPointerThrows: boolean) {
+    this.#arena = arena;
+    this.#spans = spans;
+    this.#queue = queue;
+    this.#invalidPointerThrows = invalidPointerThrows;
+    this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
+    this.#baseHigh = Math.floor(arena.start / 2 ** 32);
+    this.#basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
+  }
+
+  /** Queues the block that `p` points into, if there is one; `place` is ROOT or STORED. */
+  greyOne(p: Pointer, place: number): void {
+    this.flush();
+    this.slots[0] = place;
+    this.#values[0] = p | 0;
+    this.#values[1] = Math.floor(p / 2 ** 32);
+    this.#greyValues(1);
+  }
+
+  /** Has slots count from the segment of `page`: what was noted in another one is dealt with first. */
+  enterSegment(page: number): void {
+    const segment = page & ~SEGMENT_MASK;
+    if (segment === this.#segment) return;
+    this.flush();
+    this.#segment = segment;
+  }
+
+  /** Loads what the slots say, and queues the blocks pointed into. */
+  flush(): void {
+    const { count } = this;
+    if (count === 0) return;
+    this.count = 0;
+    if (this.#wordShift === 3) this.#loadLong(count);
+    else this.#loadShort(count);
+    this.#greyValues(count);
+  }
+
+  /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
+  #loadLong(count: number): void {
+    const slots = this.slots;
+    const values = this.#longValues;
+    const { memory: { f64 }, upperMemory } = this.#arena;
+    if (upperMemory !== null || this.#segment !== 0) this.#loadFromBoth(count);
+    else for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
+  }
+
+  /** The same in an arena of two windows, or of more than one segment. */
+  #loadFromBoth(count: number): void {
+    const { memory, upperMemory, start } = this.#arena;
+    const { f64, base } = upperMemory ?? memory;
+    const upperWord = (base - start) / 8;
+    const firstWord = this.#segmentWord;
+    for (let i = 0; i < count; i++) {
+      const word = firstWord + this.slots[i];
+      this.#longValues[i] = word < upperWord ? memory.f64[word] : f64[word - upperWord];
+    }
+  }
+
+  #loadShort(count: number): void {
+    const slots = this.slots;
+    const values = this.#values;
+    const { i32 } = this.#arena.memory;
+    for (let i = 0; i < count; i++) {
+      values[2 * i] = i32[slots[i]];
+      values[2 * i + 1] = 0;
+    }
+  }
+
+  /** The first word of the segment, counted from the arena's start. */
+  get #segmentWord(): number {
+    return this.#segment * (PAGE_BYTES >> this.#wordShift);
+  }
+
+  /** Queues what the first `count` values point to. */
+  #greyValues(count: number): void {
+    this.#queue.reserve(count, this.#arena.usedPages);
+    if (this.areNeighbours) this.#greyNeighbours(count);
+    else this.#greyScattered(count);
+  }
+
+  #greyScattered(count: number): void {
+    const values = this.#values;
+    const { pageInfo, usedPages } = this.#arena;
+    const { entries, regions } = this.#queue;
+    const baseHigh = this.#baseHigh;
+    const basePage = this.#basePage;
+    for (let i = 0; i < count; i++) {
+      const low = values[2 * i];
+      const high = values[2 * i + 1];
+      const pages = (high - baseHigh) >>> 0;
+      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
+      if (pages > 32 || page >>> 0 >= usedPages) {
+        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        continue;
+      }
+      const info = pageInfo[page];
+      const cls = info >>> INFO_CLASS_SHIFT;
+      const pageInSpan = info & INFO_PAGE_MASK;
+      const limit = LIMIT[cls];
+      const unit = (pageInSpan << (PAGE_SHIFT - 3)) | ((low >>> 3) & (PAGE_BYTES / 8 - 1));
+      const block = Math.imul(unit, FACTOR[cls]) >>> limit;
+      if (block >= limit >> LIMIT_SHIFT) {
+        this.#greyOther(page, low, i);
+        continue;
+      }
+      const start = page - pageInSpan;
+      const at = tailOf(start);
+      let tail = regions[at];
+      if ((tail & CHUNK_MASK) === 0) {
+        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+        if (tail < 0) {
+          this.#markUnqueued(start, block);
+          continue;
+        }
+      }
+      entries[tail] = entryOf(start, block, cls);
+      regions[at] = tail + 1;
+    }
+  }
+
+  /** The same where one value and the next point into one page more often than not. */
+  #greyNeighbours(count: number): void {
+    const values = this.#values;
+    const { pageInfo, usedPages } = this.#arena;
+    const { entries, regions } = this.#queue;
+    const baseHigh = this.#baseHigh;
+    const basePage = this.#basePage;
+    let i = 0;
+    while (i < count) {
+      const low = values[2 * i];
+      const high = values[2 * i + 1];
+      const pages = (high - baseHigh) >>> 0;
+      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
+      if (pages > 32 || page >>> 0 >= usedPages) {
+        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        i++;
+        continue;
+      }
+      const info = pageInfo[page];
+      const cls = info >>> INFO_CLASS_SHIFT;
+      const limit = LIMIT[cls];
+      if (limit === 0) {
+        this.#greyOther(page, low, i++);
+        continue;
+      }
+      const factor = FACTOR[cls];
+      const pageInSpan = info & INFO_PAGE_MASK;
+      const firstUnit = pageInSpan << (PAGE_SHIFT - 3);
+      const start = page - pageInSpan;
+      const at = tailOf(start);
+      const entry = entryOf(start, 0, cls);
+      let tail = regions[at];
+      let next = low;
+      do {
+        const unit = firstUnit | ((next >>> 3) & (PAGE_BYTES / 8 - 1));
+        const block = Math.imul(unit, factor) >>> limit;
+        if (block >= limit >> LIMIT_SHIFT) {
+          this.#greyOther(page, next, i);
+        } else {
+          if ((tail & CHUNK_MASK) === 0) {
+            const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+            if (place < 0) this.#markUnqueued(start, block);
+            else tail = place;
+          }
+          if ((tail & CHUNK_MASK) !== 0) entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
+        }
+        if (++i === count) break;
+        next = values[2 * i];
+      } while ((next ^ low) >>> PAGE_SHIFT === 0 && values[2 * i + 1] === high);
+      regions[at] = tail;
+    }
+  }
+
+  /** Greys a large object, or checks that a pointer is one that may be anywhere but in a block. */
+  #greyOther(page: number, low: number, i: number): void {
+    const info = this.#arena.pageInfo[page];
+    const cls = info >> INFO_CLASS_SHIFT;
+    if (cls > 0) {
+      const offset = ((info & INFO_PAGE_MASK) << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
+      this.#checkSlack(offset % CLASS_TO_SIZE[cls], i);
+      return;
+    }
+    const start = this.#markLarge(page, low, i);
+    if (start >= 0 && !this.queueRest(start)) this.overflowed = true;
+  }
+
+  /** Marks a block that cannot be queued. */
+  #markUnqueued(start: number, block: number): void {
+    const { marks } = this.#arena.bitmap;
+    const at = (start << MARK_SHIFT) + ((block >>> 5) << 1);
+    const bit = 1 << (block & 31);
+    if (((marks[at] | marks[at + 1]) & bit) !== 0) return;
+    marks[at] |= bit;
+    this.overflowed = true;
+  }
+
+  /** Marks a large object; returns its page if it has to be followed, else -1. */
+  #markLarge(page: number, low: number, i: number): number {
+    const info = this.#arena.pageInfo[page];
+    const span = this.#arena.pageSpan[page];
+    const offset = info * PAGE_BYTES + (low & (PAGE_BYTES - 1));
+    if (info < 0 || offset >= this.#spans.limitBytes(span)) {
+      // In a hole of a 32-bit arena may be what belongs to others.
+      if (info !== HOLE) this.#invalid(i);
+      return -1;
+    }
+    const start = page - info;
+    const { marks } = this.#arena.bitmap;
+    if (marks[start << MARK_SHIFT] !== 0) return -1;
+    marks[start << MARK_SHIFT] = 1;
+    return this.#spans.ints[span + NO_SCAN] === 0 ? start : -1;
+  }
+
+  /** Queues the rest of a large object, from `page` on; false if there is no memory. */
+  queueRest(page: number): boolean {
+    return this.#queue.put(page >>> REGION_SHIFT, entryOf(page, LARGE_REST, 0));
+  }
+
+  /** Go's bitmap has a block boundary behind the last block, so its first word may be pointed to. */
+  #checkSlack(offset: number, i: number): void {
+    if (offset >= 1 << this.#wordShift) this.#invalid(i);
+  }
+
+  /** A small integer in a pointer word was never an address. */
+  #checkSmall(low: number, i: number): void {
+    if (low < this.#arena.platform.physPageBytes) this.#invalid(i);
+  }
+
+  /** Value `i` points where no object can be. */
+  #invalid(i: number): void {
+    if (!this.#invalidPointerThrows || this.slots[i] === STORED) return;
+    const value = (this.#values[2 * i] >>> 0) + (this.#values[2 * i + 1] >>> 0) * 2 ** 32;
+    const slot = this.slots[i];
+    const word = this.#segmentWord + slot;
+    const where = slot === ROOT
+      ? "a root"
+      : `0x${(this.#arena.start + word * (1 << this.#wordShift)).toString(16)}`;
+    throw new GoThrow(
+      `runtime: garbage collector found invalid heap pointer *(${where})=0x${value.toString(16)}`,
+    );
+  }
+}
