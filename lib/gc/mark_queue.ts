@@ -8,21 +8,8 @@
  * region: at 10,000,000 objects in random order a queue of regions is four times as fast as a single one, and
  * a heap of one region or two has a single one.
  *
- * ```
- *   an entry, an int32:      │ 0 │ page in region 7 │ block in span 10 │ class 7 │
- *                               a small block: its span's first page, its number, its class
- *                               pages of a large object, yet to be followed: the first of them, 1, 0
- *
- *   a chunk, 256 int32:      │ next chunk │ entry │ entry │ ...                      │ entry │
- *                                  │          ▲                      ▲
- *   a region, two int32:           │          HEAD: taken next       TAIL: put next, here or in a later chunk
- *                                  ▼
- * ```
- *
- * HEAD and TAIL are places in the one array of all chunks. Both are 0 for a region with nothing queued, which has
- * no chunk; a TAIL at the end of its chunk is a multiple of 256, so that one test sees both. Regions with
- * something queued have a bit each. They are emptied in the order of their addresses, again and again; within a
- * region the queue is first in, first out.
+ * See mark_entry.ts for what an entry, a chunk and a region are. Regions with something queued have a bit each. They
+ * are emptied in the order of their addresses, again and again; within a region the queue is first in, first out.
  *
  * The loops of marker.ts put and take entries themselves; here is what happens once a chunk.
  *
@@ -33,43 +20,13 @@
 
 import { GrowingInts } from "../arena/bitmap.ts";
 import * as statistics from "../arena/stats.ts";
+import * as markEntry from "./mark_entry.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { GC_SYS } = statistics;
+const { CHUNK, CHUNK_MASK, HEAD, REGION_INTS, REGION_SHIFT, TAIL } = markEntry;
 
-/** log2 of the pages in a region. */
-export const REGION_SHIFT = 7;
-/** Where the page in the region, the page's part of 32 blocks, and the block begin in an entry. */
-export const ENTRY_PAGE_SHIFT = 17;
-export const ENTRY_WORD_SHIFT = 12;
-export const ENTRY_BLOCK_SHIFT = 7;
-/** The class in an entry. */
-export const ENTRY_CLASS_MASK = (1 << ENTRY_BLOCK_SHIFT) - 1;
-/** The block number of pages of a large object. */
-export const LARGE_REST = 1;
-
-const CHUNK_SHIFT = 8;
-const CHUNK = 1 << CHUNK_SHIFT;
-/** A place is at the end of its chunk, or none at all, where these bits are 0. */
-export const CHUNK_MASK: number = CHUNK - 1;
 const ENTRIES_A_CHUNK = CHUNK - 1;
-
-/** Layout of a region. */
-export const REGION_INTS = 2;
-export const HEAD = 0;
-export const TAIL = 1;
-
-/** The entry of a small block, or of the rest of a large object. */
-export function entryOf(page: number, block: number, cls: number): number {
-  return ((page & ((1 << REGION_SHIFT) - 1)) << ENTRY_PAGE_SHIFT) | (block << ENTRY_BLOCK_SHIFT) |
-    cls;
-}
-
-/** Where the TAIL of the region of `page` stands. */
-export function tailOf(page: number): number {
-  return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
-}
-
 /** Regions of the largest arena, 128 GiB and a page. */
 const MAX_REGIONS = 2 ** 17 + 1;
 const FIRST_CHUNKS = 16;

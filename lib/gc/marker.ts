@@ -57,7 +57,7 @@ import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
-import * as markQueue from "./mark_queue.ts";
+import * as markEntry from "./mark_entry.ts";
 import { MarkQueue } from "./mark_queue.ts";
 import * as pointerBatch from "./pointer_batch.ts";
 import { PointerBatch } from "./pointer_batch.ts";
@@ -77,7 +77,7 @@ const {
   ENTRY_WORD_SHIFT,
   LARGE_REST,
   REGION_SHIFT,
-} = markQueue;
+} = markEntry;
 const { ROOT, SEGMENT_MASK, SLOTS, STORED } = pointerBatch;
 
 /** The high bits of 16 type codes: set where a word is a pointer. */

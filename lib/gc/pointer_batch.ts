@@ -29,7 +29,7 @@ import type { Pointer } from "../platform/platform.ts";
 import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
-import * as markQueue from "./mark_queue.ts";
+import * as markEntry from "./mark_entry.ts";
 import type { MarkQueue } from "./mark_queue.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
@@ -38,7 +38,15 @@ const { MARK_SHIFT } = bitmapPlanes;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
 const { NO_SCAN } = spanRecord;
-const { CHUNK_MASK, ENTRY_BLOCK_SHIFT, LARGE_REST, REGION_SHIFT, entryOf, tailOf } = markQueue;
+const {
+  CHUNK_MASK,
+  ENTRY_BLOCK_SHIFT,
+  ENTRY_PAGE_SHIFT,
+  LARGE_REST,
+  REGION_INTS,
+  REGION_SHIFT,
+  TAIL,
+} = markEntry;
 
 /** The most slots of a batch. */
 export const SLOTS = 2048;
@@ -59,6 +67,17 @@ const LIMIT_SHIFT = 5;
 for (let cls = 1; cls < CLASS_TO_SIZE.length; cls++) {
   FACTOR[cls] = RECIPROCAL[cls];
   LIMIT[cls] = (CLASS_TO_BLOCKS[cls] << LIMIT_SHIFT) | RECIPROCAL_SHIFT[cls];
+}
+
+/** The entry of a small block, or of the rest of a large object. */
+function entryOf(page: number, block: number, cls: number): number {
+  return ((page & ((1 << REGION_SHIFT) - 1)) << ENTRY_PAGE_SHIFT) | (block << ENTRY_BLOCK_SHIFT) |
+    cls;
+}
+
+/** Where the TAIL of the region of `page` stands. */
+function tailOf(page: number): number {
+  return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
 }
 
 /** The batch of one marker. See the head of the module. */
@@ -243,15 +262,19 @@ export class PointerBatch {
         const unit = firstUnit | ((next >>> 3) & (PAGE_BYTES / 8 - 1));
         const block = Math.imul(unit, factor) >>> limit;
         if (block >= limit >> LIMIT_SHIFT) {
-          this.#greyOther(page, next, i);
-        } else {
-          if ((tail & CHUNK_MASK) === 0) {
-            const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-            if (place < 0) this.#markUnqueued(start, block);
-            else tail = place;
-          }
-          if ((tail & CHUNK_MASK) !== 0) entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
+          this.#greyOther(page, next, i++);
+          break;
         }
+        if ((tail & CHUNK_MASK) === 0) {
+          const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+          if (place < 0) {
+            this.#markUnqueued(start, block);
+            i++;
+            break;
+          }
+          tail = place;
+        }
+        entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
         if (++i === count) break;
         next = values[2 * i];
       } while ((next ^ low) >>> PAGE_SHIFT === 0 && values[2 * i + 1] === high);
