@@ -1,9 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { MARK_SHIFT } from "../../lib/arena/bitmap.ts";
 import { Marker } from "../../lib/gc/marker.ts";
 import { Slice } from "../../lib/gc/slice.ts";
 import { partsOf } from "../../lib/go_heap.ts";
-import { GoHeap, type Pointer } from "../../mod.ts";
+import { FlagNoScan, FlagNoZero, GoHeap, type Pointer } from "../../mod.ts";
 
 const FANOUT = 12;
 const WORD = 8;
@@ -48,6 +48,65 @@ for (const maxQueueEntries of [255, 510, 2 ** 20]) {
     assertEquals(countMarks(heap), nodes);
     marker.abandon();
     assertEquals(countMarks(heap), 0);
+    heap.verify();
+  });
+}
+
+Deno.test("objects 17 GiB apart that point to each other are marked from either side", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { unsafePointer } = heap.types;
+  const table = heap.newarray(unsafePointer, 18);
+  heap.storePointer(heap.global(unsafePointer), table);
+  const near = heap.newarray(unsafePointer, 2);
+  heap.storePointer(table, near);
+  for (let i = 1; i <= 17; i++) {
+    const block = heap.mallocgc(2 ** 30, null, FlagNoScan | FlagNoZero);
+    heap.storePointer(table + i * WORD, block);
+  }
+  // What is left below the second window is filled up.
+  for (let bytes = 2 ** 29; bytes >= 2 ** 13; bytes /= 2) {
+    while (heap.mallocgc(bytes, null, FlagNoScan | FlagNoZero) < near + 2 ** 34);
+  }
+  const far = heap.newarray(unsafePointer, 2000);
+  heap.storePointer(near, far);
+  for (let i = 0; i < 1000; i++) {
+    const node = heap.newarray(unsafePointer, 3);
+    heap.storePointer(far + i * WORD, node);
+    const leaf = heap.newarray(unsafePointer, 1);
+    heap.storePointer(node + WORD, leaf);
+    heap.storePointer(leaf, near);
+    heap.newarray(unsafePointer, 3);
+  }
+  const beyondWindow = heap.loadPointer(far + 999 * WORD);
+  assert(beyondWindow > near + 2 ** 34, `0x${beyondWindow.toString(16)}`);
+  heap.SetGCPercent(100);
+  heap.GC();
+  assertEquals(heap.ReadMemStats().HeapObjects, 2 + 17 + 1 + 2000);
+  heap.verify();
+});
+
+// Blocks of a power of two words are followed several at a time, the others one by one.
+for (const words of [1, 2, 3, 4, 6, 8, 10, 16, 18, 32, 72]) {
+  Deno.test(`neighbours of ${words} words are marked whole, each pointer of theirs followed`, () => {
+    using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+    const { types } = heap;
+    const live = 1000;
+    const table = heap.newarray(types.unsafePointer, live);
+    heap.storePointer(heap.global(types.unsafePointer), table);
+    for (let i = 0; i < live; i++) {
+      const node = heap.newarray(types.unsafePointer, words);
+      // Dead ones lie between, in places that differ from word to word.
+      if (i % 3 === 0) heap.newarray(types.unsafePointer, words);
+      heap.storePointer(table + i * WORD, node);
+      for (let word = 0; word < words; word += 1 + (i % 2)) {
+        heap.storePointer(node + word * WORD, heap.mallocgc(24, null, FlagNoScan));
+      }
+    }
+    const even = (live / 2) * words;
+    const odd = (live / 2) * Math.ceil(words / 2);
+    heap.SetGCPercent(100);
+    heap.GC();
+    assertEquals(heap.ReadMemStats().HeapObjects, 1 + live + even + odd);
     heap.verify();
   });
 }
