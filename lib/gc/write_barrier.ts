@@ -2,7 +2,7 @@
  * The write barrier: how a collection that is done in slices finds all that is reachable, though the program
  * changes the graph between its slices.
  *
- * A block is white (not marked), grey (marked, its pointers not followed yet) or black (followed). A root is
+ * A block is white (neither marked nor queued), grey (in the marker's queue) or black (marked, and followed). A root is
  * grey until the scan has come by, then black. What must hold whenever the program runs:
  *
  * > No black block and no black root points to a white block.
@@ -11,7 +11,7 @@
  * more, what is white cannot be reached. Marking itself keeps that. The program could break it in two ways:
  *
  * ```
- *   it stores a pointer to a white block        the block is shaded: marked, and put in the marker's queue
+ *   it stores a pointer to a white block        the block is shaded: put in the marker's queue
  *     into a black one, or into a black root    (Dijkstra's barrier; what it is stored into is not looked at)
  *   it makes a new block or a new root          a block is born black, and nil; a global or a frame is nil;
  *                                               what a new reference points to, and what an object refers
