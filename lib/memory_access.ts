@@ -6,6 +6,14 @@
  * first hole and the ranges of system memory are looked up one by one. Addresses must be aligned to what is
  * loaded. A pointer is a word of the platform, little-endian, and holds the full address.
  *
+ * The quick ways take an address apart in integers: its lower half, if the upper one is that of the arena's start, and
+ * from that the word it is, counted from there. The offset in bytes is rotated for that, so that the low bits of what is
+ * no multiple of 8 become the highest:
+ *
+ * ```
+ *   offset in bytes   │ word ................ │ 000 │  ──▶   │ 000 │ word ................ │   < words in use
+ * ```
+ *
  * With efence the quick ways are given an arena of no bytes, so that every access takes the last way, where the
  * fence is asked. Other heaps have nothing to do with it.
  *
@@ -19,9 +27,6 @@ import type { Fence } from "./fence.ts";
 import type { WriteBarrier } from "./gc/write_barrier.ts";
 import { Memory } from "./platform/memory.ts";
 import type { Pointer } from "./platform/platform.ts";
-
-/** More than any word of the first 4 GiB. */
-const NO_WORD = 2 ** 32 - 1;
 
 /** Memory as the program sees it. See the head of the module. */
 export class MemoryAccess {
@@ -66,37 +71,36 @@ export class MemoryAccess {
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
     const { u32, usedWords } = this.#objects;
-    const word = this.#wordOf(p);
+    const base = this.#base;
+    const low = (p - base) >>> 0;
+    const offset = (low - this.#startLow) | 0;
+    const word = offset >>> 3 | offset << 29;
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
-    if (word >= usedWords) return +this.#loadPointerElsewhere(p);
-    const low = u32[word << 1];
+    if (low + base !== p || word < 0 || word >= usedWords) return +this.#loadPointerElsewhere(p);
+    const half = u32[word << 1];
     const high = u32[word << 1 | 1];
-    return high === this.#baseHigh ? this.#base + low : low + high * 2 ** 32;
+    return high === this.#baseHigh ? base + half : half + high * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
     // While a write barrier is on, no word is a plain one.
     const { u32, plainWords } = this.#objects;
-    const word = this.#wordOf(p);
-    const low = (value - this.#base) >>> 0;
-    const isInBase = low + this.#base === value;
-    if (word >= plainWords || !(isInBase || value === 0)) {
+    const base = this.#base;
+    const low = (p - base) >>> 0;
+    const offset = (low - this.#startLow) | 0;
+    const word = offset >>> 3 | offset << 29;
+    const half = (value - base) >>> 0;
+    const isPlain = low + base === p && word >= 0 && word < plainWords;
+    if (isPlain && half + base === value) {
+      u32[word << 1] = half;
+      u32[word << 1 | 1] = this.#baseHigh;
+    } else if (isPlain && value === 0) {
+      u32[word << 1] = 0;
+      u32[word << 1 | 1] = 0;
+    } else {
       this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, true, value);
-      return;
     }
-    u32[word << 1] = isInBase ? low : 0;
-    u32[word << 1 | 1] = isInBase ? this.#baseHigh : 0;
-  }
-
-  /**
-   * The word at `p`, counted from the arena's start, if the two share the upper half of their addresses; a number above
-   * all words if not, or if `p` is no multiple of 8: those of its low bits that are set become the highest.
-   */
-  #wordOf(p: Pointer): number {
-    const low = (p - this.#base) >>> 0;
-    const offset = low - this.#startLow;
-    return low + this.#base === p ? (offset >>> 3 | offset << 29) >>> 0 : NO_WORD;
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {

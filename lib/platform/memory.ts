@@ -78,7 +78,7 @@ export class Memory {
   /** Lets a program use the first `bytes` bytes. */
   use(bytes: number): void {
     this.usedBytes = bytes;
-    this.usedWords = Math.floor(Math.min(bytes, 2 ** 32 - (this.base >>> 0)) / 8);
+    this.usedWords = (Math.min(bytes, 2 ** 32 - (this.base >>> 0)) / 8) | 0;
     this.plainWords = this.#hasBarrier ? 0 : this.usedWords;
   }
 
