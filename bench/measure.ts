@@ -39,23 +39,32 @@ export function geometricMean(values: readonly number[]): number {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
+/** Runs a batch and what goes before it; the milliseconds that it took. */
+async function runBatch(workload: Workload, prepared: Prepared): Promise<number> {
+  prepared.before?.();
+  const start = performance.now();
+  const result = prepared.batch();
+  const value = typeof result === "number" ? result : await result;
+  const tookMs = performance.now() - start;
+  if (Number.isNaN(value)) throw new Error(`${workload.name}: the batch computed nothing`);
+  return tookMs;
+}
+
 /** The median of a workload's batches, in nanoseconds an operation. */
 export async function measure(
   workload: Workload,
   prepared: Prepared,
   measuring: Measuring,
 ): Promise<number> {
+  let warmMs = 0;
+  for (let i = 0; i < measuring.warmBatches || warmMs < measuring.warmMs; i++) {
+    warmMs += await runBatch(workload, prepared);
+  }
   const times: number[] = [];
   let timedMs = 0;
-  for (let i = -measuring.warmBatches; i < measuring.mostBatches; i++) {
+  for (let i = 0; i < measuring.mostBatches; i++) {
     if (i >= measuring.leastBatches && timedMs >= measuring.leastMs) break;
-    prepared.before?.();
-    const start = performance.now();
-    const result = prepared.batch();
-    const value = typeof result === "number" ? result : await result;
-    const tookMs = performance.now() - start;
-    if (Number.isNaN(value)) throw new Error(`${workload.name}: the batch computed nothing`);
-    if (i < 0) continue;
+    const tookMs = await runBatch(workload, prepared);
     times.push(tookMs * 1e6 / workload.operations);
     timedMs += tookMs;
   }

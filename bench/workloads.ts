@@ -299,9 +299,13 @@ export const workloads: readonly Workload[] = [
 /** The name of the bench that every suite begins with and `bench:track` holds the others against. */
 export const REFERENCE_NAME = "reference: typed-array loop";
 
-/** How long a workload is measured: some batches to warm up, then so many, for at least so long. */
+/**
+ * How long a workload is measured: some batches to warm up, for at least so long, since a short batch is over before V8
+ * has compiled what it calls; then so many, for at least so long.
+ */
 export interface Measuring {
   readonly warmBatches: number;
+  readonly warmMs: number;
   readonly leastBatches: number;
   readonly mostBatches: number;
   readonly leastMs: number;

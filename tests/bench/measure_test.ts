@@ -2,7 +2,13 @@ import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { geometricMean, measure, median, medianDeviation } from "../../bench/measure.ts";
 import { type Measuring, workloads } from "../../bench/workloads.ts";
 
-const measuring: Measuring = { warmBatches: 2, leastBatches: 3, mostBatches: 10, leastMs: 0 };
+const measuring: Measuring = {
+  warmBatches: 2,
+  warmMs: 0,
+  leastBatches: 3,
+  mostBatches: 10,
+  leastMs: 0,
+};
 
 Deno.test("the median is the middle value, or the mean of the two in the middle", () => {
   assertEquals(median([3]), 3);
@@ -35,6 +41,16 @@ Deno.test("no more than the most batches are run, however short they are", async
   const prepared = { batch: () => ++batches, dispose(): void {} };
   await measure(workloads[0], prepared, { ...measuring, leastMs: Infinity });
   assertEquals(batches, 12);
+});
+
+Deno.test("a workload is warmed up for as long as it is told, however short its batches", async () => {
+  let batches = 0;
+  const batch = () => {
+    for (const end = performance.now() + 1; performance.now() < end;);
+    return ++batches;
+  };
+  await measure(workloads[0], { batch, dispose(): void {} }, { ...measuring, warmMs: 10 });
+  assertEquals(batches > 3 + 2 && batches <= 10 + 3, true, `${batches} batches`);
 });
 
 Deno.test("a batch that computed nothing is an error", async () => {

@@ -35,6 +35,7 @@ type workload struct {
 type input struct {
 	Measuring struct {
 		WarmBatches  int
+		WarmMs       float64
 		LeastBatches int
 		MostBatches  int
 		LeastMs      float64
@@ -110,25 +111,29 @@ func main() {
 	}
 }
 
+// Runs a batch and what goes before it; the nanoseconds that it took.
+func runBatch(p prepared) float64 {
+	if p.before != nil {
+		p.before()
+	}
+	start := time.Now()
+	p.batch()
+	return float64(time.Since(start).Nanoseconds())
+}
+
 func measure(in *input, w workload, p prepared) float64 {
+	for i, ns := 0, 0.0; i < in.Measuring.WarmBatches || ns < in.Measuring.WarmMs*1e6; i++ {
+		ns += runBatch(p)
+	}
 	var times []float64
-	began := time.Now()
-	for i := -in.Measuring.WarmBatches; i < in.Measuring.MostBatches; i++ {
-		if i == 0 {
-			began = time.Now()
-		}
-		enough := float64(time.Since(began).Milliseconds()) >= in.Measuring.LeastMs
-		if i >= in.Measuring.LeastBatches && enough {
+	sum := 0.0
+	for i := 0; i < in.Measuring.MostBatches; i++ {
+		if i >= in.Measuring.LeastBatches && sum >= in.Measuring.LeastMs*1e6 {
 			break
 		}
-		if p.before != nil {
-			p.before()
-		}
-		start := time.Now()
-		p.batch()
-		if took := float64(time.Since(start).Nanoseconds()); i >= 0 {
-			times = append(times, took/float64(w.Operations))
-		}
+		took := runBatch(p)
+		times = append(times, took/float64(w.Operations))
+		sum += took
 	}
 	sort.Float64s(times)
 	return (times[(len(times)-1)/2] + times[len(times)/2]) / 2
