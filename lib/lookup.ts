@@ -37,7 +37,7 @@ const { INFO_CLASS_SHIFT, INFO_PAGE_MASK } = arenaTables;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { LOCAL_LOOKUPS } = cacheRecord;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
-const { PAGES } = spanRecord;
+const { CLASS, PAGES, START } = spanRecord;
 
 /** After so many lookups a 32-bit platform adds up what its threads have counted. */
 const MAX_SHORT_LOOKUPS = 2 ** 30;
@@ -107,28 +107,26 @@ export class Lookup implements ObjectFinder {
   /** Seed B's findObject, seed A's mlookup. */
   findObject(p: Pointer): ObjectPlace | null {
     this.count();
-    const arena = this.#arena;
-    const offset = p - arena.start;
-    const page = Math.floor(offset / PAGE_BYTES);
-    if (!(page >= 0 && page < arena.usedPages)) return null;
-    const info = arena.pageInfo[page];
-    if (info < 0) return null;
-
-    const pageInSpan = info & INFO_PAGE_MASK;
-    const cls = info >> INFO_CLASS_SHIFT;
-    if (cls === 0) return this.#findLarge(page - pageInSpan, offset);
-    const inSpan = (pageInSpan << PAGE_SHIFT) + (offset & (PAGE_BYTES - 1));
-    const block = Math.imul(inSpan >>> 3, RECIPROCAL[cls]) >>> RECIPROCAL_SHIFT[cls];
-    if (block >= CLASS_TO_BLOCKS[cls]) return null;
-    const size = CLASS_TO_SIZE[cls];
-    return { span: page - pageInSpan, base: p - (inSpan - block * size), size };
+    const span = this.find(p);
+    if (span === 0) return this.#findLarge(p);
+    const { ints } = this.#spans;
+    return {
+      span: ints[span + START],
+      base: p - this.inBlock,
+      size: CLASS_TO_SIZE[ints[span + CLASS]],
+    };
   }
 
-  #findLarge(start: number, offset: number): ObjectPlace | null {
-    const span = this.#arena.pageSpan[start];
-    const inSpan = offset - start * PAGE_BYTES;
-    if (inSpan >= this.#spans.limitBytes(span)) return null;
-    const size = this.#spans.ints[span + PAGES] * PAGE_BYTES;
-    return { span: start, base: this.#arena.pageAddress(start), size };
+  #findLarge(p: Pointer): ObjectPlace | null {
+    const arena = this.#arena;
+    const page = Math.floor((p - arena.start) / PAGE_BYTES);
+    if (!(page >= 0 && page < arena.usedPages)) return null;
+    const info = arena.pageInfo[page];
+    if (info >> INFO_CLASS_SHIFT !== 0) return null;
+    const start = page - info;
+    const span = arena.pageSpan[start];
+    const base = arena.pageAddress(start);
+    if (p - base >= this.#spans.limitBytes(span)) return null;
+    return { span: start, base, size: this.#spans.ints[span + PAGES] * PAGE_BYTES };
   }
 }

@@ -18,8 +18,8 @@
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
  * The fast path is four small functions (`mallocgc`, `#tiny`, `#newTiny`, `#small`) and `newobject`, so that V8 inlines
- * those that a program uses wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign: else V8 cannot know that it
- * is one, and puts every address, a float64, into an object of its own.
+ * those that a program uses wherever it allocates, and what comes from a function that is not inlined is made a number
+ * with a plus sign: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
  *
  * @module
  */
@@ -94,16 +94,10 @@ const TINY_ALIGN: Uint8Array = Uint8Array.from(
   (_, size) => size === 0 ? 2 * TINY_BYTES - 1 : Math.min(8, size & -size) - 1,
 );
 
-/** Class by (size + 7) / 8, for all small sizes: both of Go's tables in one. */
-const SIZE_TO_CLASS = Uint8Array.from(
-  { length: MAX_SMALL_BYTES / 8 + 1 },
-  (_, eighth) => eighth === 0 ? 0 : sizeToClass(8 * eighth),
-);
-
 /** Where in the cache the run for small objects is, by size; 0 for an empty object. */
 const RUN_OF = Uint16Array.from(
   { length: MAX_SMALL_BYTES + 1 },
-  (_, size) => SIZE_TO_CLASS[(size + 7) >> 3] << CLASS_SHIFT,
+  (_, size) => size === 0 ? 0 : sizeToClass(size) << CLASS_SHIFT,
 );
 
 /**
@@ -331,7 +325,7 @@ export class Malloc {
     }
     const p = isTiny
       ? +this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling)
-      : +this.#take(SIZE_TO_CLASS[(size + 7) >> 3], size, isNoScan ? null : type, flags);
+      : +this.#take(RUN_OF[size] >> CLASS_SHIFT, size, isNoScan ? null : type, flags);
     if (isTiny && size < ints[TINY_USED]) this.#cache.startTiny(p, size);
     if (ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;

@@ -127,7 +127,7 @@ export class Arena {
   constructor(platform: Platform, space: AddressSpace, stats: Float64Array, limitBytes = Infinity) {
     const { base, bytes, start } = mallocinit(platform, space, limitBytes);
     const hasAside = start - base >= ASIDE_BYTES && space.map(start - ASIDE_BYTES, ASIDE_BYTES);
-    if (!hasAside && !space.map(start, 0)) {
+    if (!space.map(start, 0)) {
       space.free(base, bytes);
       throw new GoThrow("runtime: cannot reserve arena virtual address space");
     }
@@ -141,7 +141,7 @@ export class Arena {
     this.#window = space.window(start);
     this.#windowEnd = this.#window.base + this.#window.bytes;
     this.memory = new Memory(start, this.#window, 0);
-    this.aside = hasAside
+    this.aside = hasAside && this.#window.base <= start - ASIDE_BYTES
       ? new Memory(start - ASIDE_BYTES, this.#window, ASIDE_BYTES)
       : new Memory(0, ownWindow(ASIDE_BYTES), ASIDE_BYTES);
     const maxBytes = Math.max(this.#end - start, MAX_ARENA_32_BYTES);

@@ -182,6 +182,17 @@ Deno.test("poison and fence reach the second window", () => {
   assertThrows(() => fenced.storeUint8(q + 5 * MiB - 100, 1), GoThrow, "fault");
 });
 
+Deno.test("a heap lives in a first window of any size, what it puts aside included or not", () => {
+  for (const firstWindowBytes of [PAGE_BYTES, ASIDE_BYTES, ASIDE_BYTES + PAGE_BYTES]) {
+    using addressSpace = new SharedAddressSpace({ firstWindowBytes });
+    using heap = new GoHeap({ platform: "linux/amd64", addressSpace });
+    for (let i = 0; i < 1000; i++) heap.bytes(heap.mallocgc(64, null, FlagNoScan), 64).fill(0xff);
+    heap.GC();
+    assertEquals(heap.bytes(heap.mallocgc(64, null, FlagNoScan), 64), new Uint8Array(64));
+    heap.verify();
+  }
+});
+
 Deno.test("a first window that no span fits in is refused by name", () => {
   for (const firstWindowBytes of [0, -8192, 8193, NaN, 0.5]) {
     assertThrows(
