@@ -33,6 +33,9 @@ import type { TypeTable } from "./types/type_table.ts";
 /** The inside of a heap, for tests and tools of this project; nothing of it is public. */
 export let partsOf: (heap: GoHeap) => HeapParts;
 
+/** What the constructor has put together, while the fields of the new heap begin with it. */
+let assembled: Assembly | null = null;
+
 /**
  * A heap with Go's allocator and garbage collector, in memory that the program owns.
  *
@@ -62,11 +65,11 @@ export class GoHeap extends ProfileDoors {
   /** Makes type descriptors for this heap. */
   readonly types: TypeTable;
 
-  readonly #parts: Assembly;
-  // These three are on every path that has to be fast.
-  readonly #malloc: Assembly["malloc"];
-  readonly #memory: Assembly["memory"];
-  readonly #finalizers: Assembly["finalizers"];
+  readonly #parts = assembled!;
+  // These three are on every path that has to be fast, so they are never undefined: see docs/performance.md.
+  readonly #malloc = assembled!.malloc;
+  readonly #memory = assembled!.memory;
+  readonly #finalizers = assembled!.finalizers;
   readonly #observers = new Observers();
   #isDisposed = false;
 
@@ -76,15 +79,13 @@ export class GoHeap extends ProfileDoors {
 
   /** Makes an empty heap; throws if an option is bad or the address space has no place for it. */
   constructor(options: GoHeapOptions = {}) {
-    super();
     const checked = checkOptions(options);
     const parts = assemble(checked);
+    assembled = parts;
+    super();
+    assembled = null;
     this.platform = checked.platform;
     this.types = parts.types;
-    this.#parts = parts;
-    this.#malloc = parts.malloc;
-    this.#memory = parts.memory;
-    this.#finalizers = parts.finalizers;
     openGccgo(this, () => (this.#requireOpen(), parts.gccgo));
     openProfile(this, () => (this.#requireOpen(), parts));
   }

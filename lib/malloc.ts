@@ -159,24 +159,24 @@ export interface AllocationSampler {
   closeTiny(): void;
 }
 
-/** The allocator of one heap. See the head of the module. */
+/** The allocator of one heap. See the head of the module. Its fields are declared: see docs/performance.md. */
 export class Malloc {
   /** Set when the heap is put together; see {@linkcode MallocHooks}. */
-  hooks!: MallocHooks;
+  declare hooks: MallocHooks;
   /** Looks at allocations for the memory profile, if one is made. */
   sampler: AllocationSampler | null = null;
   /** The type of deferred calls' records, if somebody has asked for it; seeds' deferType. */
   deferType: GoType | null = null;
-  readonly #arena: Arena;
-  readonly #spans: SpanTable;
-  readonly #freeLists: FreeLists;
-  readonly #pageHeap: PageHeap;
-  readonly #cache: Cache;
-  readonly #pacer: Pacer;
-  readonly #runs: Float64Array;
-  readonly #ints: Int32Array;
-  readonly #typeOwner: object;
-  readonly #zeroBase: Pointer;
+  declare private readonly arena: Arena;
+  declare private readonly spans: SpanTable;
+  declare private readonly freeLists: FreeLists;
+  declare private readonly pageHeap: PageHeap;
+  declare private readonly cache: Cache;
+  declare private readonly pacer: Pacer;
+  declare private readonly runs: Float64Array;
+  declare private readonly ints: Int32Array;
+  declare private readonly typeOwner: object;
+  declare private readonly zeroBase: Pointer;
 
   /** `typeOwner` made the types that this heap takes; `zeroBase` is the address of all empty objects. */
   constructor(parts: {
@@ -189,16 +189,16 @@ export class Malloc {
     typeOwner: object;
     zeroBase: Pointer;
   }) {
-    this.#arena = parts.arena;
-    this.#spans = parts.spans;
-    this.#freeLists = parts.freeLists;
-    this.#pageHeap = parts.pageHeap;
-    this.#cache = parts.cache;
-    this.#pacer = parts.pacer;
-    this.#runs = parts.cache.floats;
-    this.#ints = parts.cache.ints;
-    this.#typeOwner = parts.typeOwner;
-    this.#zeroBase = parts.zeroBase;
+    this.arena = parts.arena;
+    this.spans = parts.spans;
+    this.freeLists = parts.freeLists;
+    this.pageHeap = parts.pageHeap;
+    this.cache = parts.cache;
+    this.pacer = parts.pacer;
+    this.runs = parts.cache.floats;
+    this.ints = parts.cache.ints;
+    this.typeOwner = parts.typeOwner;
+    this.zeroBase = parts.zeroBase;
   }
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
@@ -210,11 +210,11 @@ export class Malloc {
 
   /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
   #tiny(size: number): Pointer {
-    const ints = this.#ints;
+    const ints = this.ints;
     const align = TINY_ALIGN[size];
     const offset = (ints[Fast.TinyUsed] + align) & ~align;
     const used = offset + size;
-    const runs = this.#runs;
+    const runs = this.runs;
     if (used > Fast.TinyBytes || size >>> 0 !== size) {
       this.#newTiny(size);
       return runs[Fast.NewTiny];
@@ -229,7 +229,7 @@ export class Malloc {
    * two, and what it does not inline would have to make an object to return an address.
    */
   #newTiny(size: number): void {
-    const runs = this.#runs;
+    const runs = this.runs;
     const p = runs[Fast.TinyRun];
     const isThere = p !== runs[Fast.TinyRun + Fast.Stop] &&
       runs[Fast.TinyRun + Fast.Pattern] === Fast.DeadPattern;
@@ -239,7 +239,7 @@ export class Malloc {
     }
     runs[Fast.NewTiny] = p;
     runs[Fast.TinyRun] = p + Fast.TinyBytes;
-    const ints = this.#ints;
+    const ints = this.ints;
     // The block with more room left is the one to go on with.
     if (size < ints[Fast.TinyUsed]) {
       runs[Fast.TinyAddress] = p;
@@ -256,7 +256,7 @@ export class Malloc {
         if (flags === 0 && type != null && type.size === size) pattern = type.pattern;
         else at = 0;
       }
-      const runs = this.#runs;
+      const runs = this.runs;
       const p = runs[at];
       if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
         runs[at] = p + runs[at + Fast.BlockBytes];
@@ -270,7 +270,7 @@ export class Malloc {
   newobject(type: GoType): Pointer {
     if (type != null) {
       const at = RUN_OF[type.size] | 0;
-      const runs = this.#runs;
+      const runs = this.runs;
       const p = runs[at];
       if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === type.pattern) {
         runs[at] = p + runs[at + Fast.BlockBytes];
@@ -281,7 +281,7 @@ export class Malloc {
   }
 
   #newSlowly(type: GoType): Pointer {
-    if (type?.owner !== this.#typeOwner) return foreignType(type);
+    if (type?.owner !== this.typeOwner) return foreignType(type);
     return this.mallocgc(type.size, type, type.pointerFree ? FlagNoScan : 0);
   }
 
@@ -292,8 +292,8 @@ export class Malloc {
    * be called a lot, it would take the room of the quick functions, for good.
    */
   #slowly(size: number, type: GoType | null, flags: number): Pointer {
-    const runs = this.#runs;
-    const ints = this.#ints;
+    const runs = this.runs;
+    const ints = this.ints;
     const isInteger = size >>> 0 === size;
     if (flags === FlagNoScan && isInteger && size >= TINY_BYTES && ints[ATTENTION] === 0) {
       // All there may be to do is to clear the block: such runs are never taken from at once.
@@ -326,7 +326,7 @@ export class Malloc {
     const p = isTiny
       ? +this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling)
       : +this.#take(RUN_OF[size] >> CLASS_SHIFT, size, isNoScan ? null : type, flags);
-    if (isTiny && size < ints[TINY_USED]) this.#cache.startTiny(p, size);
+    if (isTiny && size < ints[TINY_USED]) this.cache.startTiny(p, size);
     if (ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
@@ -336,7 +336,7 @@ export class Malloc {
     if ((flags & ALL_FLAGS) !== flags) {
       badArgument("flags", flags, `a combination of flags, from 0 to ${ALL_FLAGS}`);
     }
-    if ((flags & FlagNoScan) !== 0 || size === 0 || type?.owner === this.#typeOwner) return;
+    if ((flags & FlagNoScan) !== 0 || size === 0 || type?.owner === this.typeOwner) return;
     if (type === null) throw new GoThrow("malloc missing type");
     foreignType(type);
   }
@@ -344,16 +344,16 @@ export class Malloc {
   /** Takes the next block of class `cls`, cleared unless `flags` say otherwise, and writes its types. */
   #take(cls: number, size: number, type: GoType | null, flags: number): Pointer {
     const at = cls << CLASS_SHIFT;
-    const runs = this.#runs;
-    if ((flags & FlagNoZero) !== 0) this.#cache.clearNoMoreRuns();
+    const runs = this.runs;
+    if ((flags & FlagNoZero) !== 0) this.cache.clearNoMoreRuns();
     if (runs[at + CURSOR] === runs[at + END]) this.#refill(cls, size, type);
     const p = runs[at + CURSOR];
     const offset = p - runs[at + BASE];
     runs[at + CURSOR] = p + runs[at + BLOCK_BYTES];
-    const isUsed = this.#ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED;
+    const isUsed = this.ints[(cls << INTS_SHIFT) + CONTENTS] > CLEARED;
     // What has to be cleared block by block is never taken at once.
     if (isUsed) runs[at + STOP] = runs[at + CURSOR];
-    else this.#cache.setStop(cls);
+    else this.cache.setStop(cls);
     if ((flags & FlagNoZero) !== 0) this.#expose(cls, offset);
     else if (isUsed) this.#clearBlock(cls, p);
     this.#setTypes(cls, offset, size, type);
@@ -364,11 +364,11 @@ export class Malloc {
 
   /** Makes the block at `offset`, which is handed out as it is, look as Go's free list would have left it. */
   #expose(cls: number, offset: number): void {
-    const contents = this.#ints[(cls << INTS_SHIFT) + CONTENTS];
+    const contents = this.ints[(cls << INTS_SHIFT) + CONTENTS];
     if (contents === CHAINED) return;
-    const next = this.#cache.blockAfter(cls, offset);
+    const next = this.cache.blockAfter(cls, offset);
     const block = offset / CLASS_TO_SIZE[cls];
-    this.#freeLists.expose(this.#cache.spanOf(cls), block, next, contents === USED);
+    this.freeLists.expose(this.cache.spanOf(cls), block, next, contents === USED);
   }
 
   /**
@@ -378,17 +378,17 @@ export class Malloc {
   protected large(size: number, type: GoType | null, flags: number): Pointer {
     this.hooks.requireOpen();
     requireInteger("size", size, 0);
-    if (size === 0) return this.#zeroBase;
+    if (size === 0) return this.zeroBase;
     const pages = Math.ceil(size / PAGE_BYTES);
-    const maxWord = 2 ** (8 * this.#arena.platform.pointerBytes) - 1;
+    const maxWord = 2 ** (8 * this.arena.platform.pointerBytes) - 1;
     if (size + PAGE_BYTES > maxWord) throw new GoThrow("out of memory");
-    const span = this.#pageHeap.alloc(pages, 0, (flags & FlagNoZero) === 0);
+    const span = this.pageHeap.alloc(pages, 0, (flags & FlagNoZero) === 0);
     if (span < 0) this.#outOfMemory(pages);
 
-    const spans = this.#spans;
+    const spans = this.spans;
     const start = spans.ints[span + START];
     spans.setLimitBytes(span, size);
-    const { bitmap } = this.#arena;
+    const { bitmap } = this.arena;
     bitmap.marks[start << MARK_SHIFT] = 0;
     bitmap.marks[(start << MARK_SHIFT) + 1] = 0;
     if ((flags & FlagNoScan) !== 0) {
@@ -398,31 +398,31 @@ export class Malloc {
       bitmap.types.fill(0, base, base + pages * bitmap.typeInts);
       this.#writeTypes(base, 0, size, type!, pages * PAGE_BYTES);
     }
-    this.#pacer.look();
-    const p = this.#arena.pageAddress(start);
+    this.pacer.look();
+    const p = this.arena.pageAddress(start);
     this.sampler?.tookLarge(p, pages * PAGE_BYTES, flags);
-    if (this.#ints[ATTENTION] !== 0) this.finish(p, flags);
+    if (this.ints[ATTENTION] !== 0) this.finish(p, flags);
     return p;
   }
 
   /** What an allocation owes to those who asked: see {@linkcode ATTENTION}. */
   finish(p: Pointer, flags: number): void {
-    if ((this.#ints[ATTENTION] & ALLOCATE_BLACK) !== 0) {
+    if ((this.ints[ATTENTION] & ALLOCATE_BLACK) !== 0) {
       this.hooks.bornBlack(p, (flags & (FlagNoScan | FlagNoZero)) === FlagNoZero);
     }
-    if ((this.#ints[ATTENTION] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
+    if ((this.ints[ATTENTION] & GC_DUE) !== 0 && (flags & FlagNoInvokeGC) === 0) {
       this.hooks.collectionDue(p);
     }
   }
 
   /** The implementation of Go's `make` for slices. */
   newarray(type: GoType, n: number): Pointer {
-    if (type?.owner !== this.#typeOwner) return foreignType(type);
+    if (type?.owner !== this.typeOwner) return foreignType(type);
     const { size } = type;
     if (!Number.isInteger(n) || n > Number.MAX_SAFE_INTEGER) {
       badArgument("n", n, `an integer up to ${Number.MAX_SAFE_INTEGER}`);
     }
-    if (n < 0 || (size > 0 && n > this.#arena.platform.maxMemBytes / size)) {
+    if (n < 0 || (size > 0 && n > this.arena.platform.maxMemBytes / size)) {
       throw new GoPanic("runtime: allocation size out of range");
     }
     return this.mallocgc(size * n, type, type.pointerFree ? FlagNoScan : 0);
@@ -440,23 +440,23 @@ export class Malloc {
    */
   #refill(cls: number, size: number, type: GoType | null): void {
     this.hooks.requireOpen();
-    const isAhead = this.#ints[ATTENTION] === 0 && hasPattern(type, size);
+    const isAhead = this.ints[ATTENTION] === 0 && hasPattern(type, size);
     const pattern = isAhead ? type.pattern : DEAD_PATTERN;
-    if (!this.#cache.refill(cls, pattern, isAhead ? this.#blockCodes(cls, type) : 0)) {
+    if (!this.cache.refill(cls, pattern, isAhead ? this.#blockCodes(cls, type) : 0)) {
       this.#outOfMemory(CLASS_TO_PAGES[cls]);
     }
-    this.#pacer.look();
+    this.pacer.look();
   }
 
   #outOfMemory(pages: number): never {
     throw new GoThrow(
-      `${this.#pageHeap.outOfMemory(pages)}: out of memory${this.hooks.adviseOutOfMemory()}`,
+      `${this.pageHeap.outOfMemory(pages)}: out of memory${this.hooks.adviseOutOfMemory()}`,
     );
   }
 
   /** Clears the block at `p`. */
   #clearBlock(cls: number, p: Pointer): void {
-    const memory = this.#arena.memoryAt(p);
+    const memory = this.arena.memoryAt(p);
     const bytes = CLASS_TO_SIZE[cls];
     if (bytes > CLEAR_BY_STORES_BYTES) {
       memory.clear(p, bytes);
@@ -469,12 +469,12 @@ export class Malloc {
 
   /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */
   #setTypes(cls: number, offset: number, size: number, type: GoType | null): void {
-    const written = this.#runs[(cls << CLASS_SHIFT) + PATTERN];
+    const written = this.runs[(cls << CLASS_SHIFT) + PATTERN];
     if (
       type === null ? written === DEAD_PATTERN : hasPattern(type, size) && type.pattern === written
     ) return;
-    const { bitmap, wordShift } = this.#arena;
-    const base = this.#ints[(cls << INTS_SHIFT) + TYPES];
+    const { bitmap, wordShift } = this.arena;
+    const base = this.ints[(cls << INTS_SHIFT) + TYPES];
     const word = offset >> wordShift;
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
@@ -485,13 +485,13 @@ export class Malloc {
 
   /** The codes of a block of one value of `type`, which has a pattern. A block of two words takes two of one word. */
   #blockCodes(cls: number, type: GoType): number {
-    const isPair = type.words === 1 && CLASS_TO_SIZE[cls] === 2 * this.#arena.platform.pointerBytes;
+    const isPair = type.words === 1 && CLASS_TO_SIZE[cls] === 2 * this.arena.platform.pointerBytes;
     return isPair ? type.typeBits | type.typeBits << 2 : type.typeBits;
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
   #writeTypes(base: number, word: number, size: number, type: GoType, blockBytes: number): void {
-    const { bitmap, platform: { pointerBytes } } = this.#arena;
+    const { bitmap, platform: { pointerBytes } } = this.arena;
     // One word that has pointers must be a pointer.
     if (blockBytes === pointerBytes) {
       bitmap.addTypes(base, word, BITS_POINTER);

@@ -6,13 +6,16 @@
  * first hole and the ranges of system memory are looked up one by one. Addresses must be aligned to what is
  * loaded. A pointer is a word of the platform, little-endian, and holds the full address.
  *
- * The quick ways take an address apart in integers: its lower half, if the upper one is that of the arena's start, and
- * from that the word it is, counted from there. The offset in bytes is rotated for that, so that the low bits of what is
- * no multiple of 8 become the highest:
+ * The quick ways turn an address into the number of its word, counted from the arena's start, and ask whether it is one: a
+ * whole number, and below the number of words in use, at most 2^31 or 16 GiB. They count from half a byte before the start, so
+ * that what they add and subtract is never whole:
  *
  * ```
- *   offset in bytes   │ word ................ │ 000 │  ──▶   │ 000 │ word ................ │   < words in use
+ *   (p - (start - 1/2)) / 8   =   word + 1/16          if p is the address of a word
  * ```
+ *
+ * V8 remembers of each addition whether its operands were whole numbers below 2^51, and if so adds integers, with five
+ * instructions to make one of each float64 and to check it. A half keeps it from doing so, for nothing.
  *
  * With efence the quick ways are given an arena of no bytes, so that every access takes the last way, where the
  * fence is asked. Other heaps have nothing to do with it.
@@ -28,85 +31,74 @@ import type { WriteBarrier } from "./gc/write_barrier.ts";
 import { Memory } from "./platform/memory.ts";
 import type { Pointer } from "./platform/platform.ts";
 
-/** Memory as the program sees it. See the head of the module. */
+/** Memory as the program sees it. See the head of the module. Its fields are declared: see docs/performance.md. */
 export class MemoryAccess {
   /** The objects' memory; an empty one if there is a fence. */
-  readonly #objects: Memory;
-  readonly #arena: Arena;
-  readonly #fence: Fence | null;
-  readonly #image: ProgramImage;
-  readonly #barrier: WriteBarrier;
-  readonly #arenaStart: Pointer;
-  readonly #pointerBytes: number;
-  readonly #isLong: boolean;
-  /**
-   * The upper half that most pointers have, alone and as part of an address; on 4-byte words, which are never loaded
-   * the quick way, NaN.
-   */
-  readonly #baseHigh: number;
-  readonly #base: number;
-  /** The lower half of the arena's start. */
-  readonly #startLow: number;
-  readonly #maxPointer: number;
+  declare private readonly objects: Memory;
+  declare private readonly arena: Arena;
+  declare private readonly fence: Fence | null;
+  declare private readonly image: ProgramImage;
+  declare private readonly barrier: WriteBarrier;
+  declare private readonly arenaStart: Pointer;
+  declare private readonly pointerBytes: number;
+  declare private readonly isLong: boolean;
+  /** Half a byte before the arena; NaN on 4-byte words, which are never loaded the quick way. */
+  declare private readonly beforeStart: number;
+  declare private readonly maxPointer: number;
 
   constructor(arena: Arena, image: ProgramImage, barrier: WriteBarrier, fence: Fence | null) {
-    this.#objects = fence === null ? arena.memory : new Memory(
+    this.objects = fence === null ? arena.memory : new Memory(
       arena.start,
       { base: arena.start, bytes: 0, buffer: new SharedArrayBuffer(0) },
       0,
     );
-    this.#arena = arena;
-    this.#fence = fence;
-    this.#image = image;
-    this.#barrier = barrier;
-    this.#arenaStart = arena.start;
-    this.#pointerBytes = arena.platform.pointerBytes;
-    this.#isLong = this.#pointerBytes === 8;
-    this.#baseHigh = Math.floor(arena.start / 2 ** 32);
-    this.#base = this.#isLong ? this.#baseHigh * 2 ** 32 : NaN;
-    this.#startLow = arena.start >>> 0;
-    this.#maxPointer = this.#pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
+    this.arena = arena;
+    this.fence = fence;
+    this.image = image;
+    this.barrier = barrier;
+    this.arenaStart = arena.start;
+    this.pointerBytes = arena.platform.pointerBytes;
+    this.isLong = this.pointerBytes === 8;
+    this.beforeStart = this.isLong ? arena.start - 0.5 : NaN;
+    this.maxPointer = this.pointerBytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** 32 - 1;
   }
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const { u32, usedWords } = this.#objects;
-    const base = this.#base;
-    const low = (p - base) >>> 0;
-    const offset = (low - this.#startLow) | 0;
-    const word = offset >>> 3 | offset << 29;
+    const { u32, usedWords } = this.objects;
+    const place = (p - this.beforeStart) / 8;
+    const word = place | 0;
+    const isPlain = word + 1 / 16 === place && word >= 0 && word < usedWords &&
+      typeof p === "number";
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
-    if (low + base !== p || word < 0 || word >= usedWords) return +this.#loadPointerElsewhere(p);
-    const half = u32[word << 1];
-    const high = u32[word << 1 | 1];
-    return high === this.#baseHigh ? base + half : half + high * 2 ** 32;
+    if (!isPlain) return +this.#loadPointerElsewhere(p);
+    return (u32[word << 1 | 1] + u32[word << 1] / 2 ** 32) * 2 ** 32;
   }
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
     // While a write barrier is on, no word is a plain one.
-    const { u32, plainWords } = this.#objects;
-    const base = this.#base;
-    const low = (p - base) >>> 0;
-    const offset = (low - this.#startLow) | 0;
-    const word = offset >>> 3 | offset << 29;
-    const half = (value - base) >>> 0;
-    const isPlain = low + base === p && word >= 0 && word < plainWords;
-    if (isPlain && half + base === value) {
-      u32[word << 1] = half;
-      u32[word << 1 | 1] = this.#baseHigh;
-    } else if (isPlain && value === 0) {
-      u32[word << 1] = 0;
-      u32[word << 1 | 1] = 0;
+    const { u32, plainWords } = this.objects;
+    const place = (p - this.beforeStart) / 8;
+    const word = place | 0;
+    const halves = value / 2 ** 32;
+    const high = halves >>> 0;
+    const rest = (halves - high) * 2 ** 32;
+    const low = rest >>> 0;
+    const isPlain = word + 1 / 16 === place && word >= 0 && word < plainWords &&
+      typeof p === "number";
+    if (isPlain && low === rest && high < 2 ** 21 && typeof value === "number") {
+      u32[word << 1] = low;
+      u32[word << 1 | 1] = high;
     } else {
-      this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, true, value);
+      this.#otherMemory(p, this.pointerBytes, this.pointerBytes, true, value);
     }
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {
-    const memory = this.#otherMemory(p, this.#pointerBytes, this.#pointerBytes, false, 0);
+    const memory = this.#otherMemory(p, this.pointerBytes, this.pointerBytes, false, 0);
     const at = (p - memory.base) / 4;
-    const high = this.#isLong ? memory.u32[at + 1] : 0;
+    const high = this.isLong ? memory.u32[at + 1] : 0;
     return memory.u32[at] + high * 2 ** 32;
   }
 
@@ -220,10 +212,10 @@ export class MemoryAccess {
 
   /** The memory that holds [p, p + bytes), where `p` must be aligned to `align`. */
   #memoryOf(p: Pointer, align: number, bytes: number = align): Memory {
-    const offset = p - this.#arenaStart;
+    const offset = p - this.arenaStart;
     const unit = offset / align;
-    if (offset >= 0 && offset + bytes <= this.#objects.usedBytes && Math.floor(unit) === unit) {
-      return this.#objects;
+    if (offset >= 0 && offset + bytes <= this.objects.usedBytes && Math.floor(unit) === unit) {
+      return this.objects;
     }
     return this.#otherMemory(p, align, bytes, false, 0);
   }
@@ -243,37 +235,37 @@ export class MemoryAccess {
     isStore: boolean,
     pointer: Pointer,
   ): Memory {
-    const isAddress = pointer >= 0 && pointer <= this.#maxPointer &&
+    const isAddress = pointer >= 0 && pointer <= this.maxPointer &&
       Math.floor(pointer) === pointer;
-    if (!isAddress) badArgument("value", pointer, `an address from 0 to ${this.#maxPointer}`);
+    if (!isAddress) badArgument("value", pointer, `an address from 0 to ${this.maxPointer}`);
     if (!Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
     }
-    const isInArena = p >= this.#arenaStart &&
-      p + bytes <= this.#arenaStart + this.#objects.usedBytes;
-    let memory = isInArena ? this.#objects : (this.#fence?.memoryAt(p, bytes) ?? null);
-    if (memory === null && this.#arena.hasHoles && this.#arena.holds(p, bytes)) {
-      memory = this.#arena.memoryAt(p);
+    const isInArena = p >= this.arenaStart &&
+      p + bytes <= this.arenaStart + this.objects.usedBytes;
+    let memory = isInArena ? this.objects : (this.fence?.memoryAt(p, bytes) ?? null);
+    if (memory === null && this.arena.hasHoles && this.arena.holds(p, bytes)) {
+      memory = this.arena.memoryAt(p);
     }
     if (memory === null) {
-      memory = this.#image.memory;
+      memory = this.image.memory;
       const isInside = p >= memory.base && p + bytes <= memory.base + memory.bytes;
-      if (!isInside || !(this.#isLong || this.#image.holds(p, bytes))) {
+      if (!isInside || !(this.isLong || this.image.holds(p, bytes))) {
         badArgument(
           "p",
           p,
           `an address with ${bytes} bytes of this heap's memory behind it, in the arena ` +
             `(0x${
-              this.#arenaStart.toString(16)
-            }, ${this.#arena.memory.usedBytes} bytes) or outside it`,
+              this.arenaStart.toString(16)
+            }, ${this.arena.memory.usedBytes} bytes) or outside it`,
         );
       }
     }
     if (!isStore) return memory;
     const at = (p - memory.base) / 4;
     memory.u32[at] = pointer;
-    if (this.#isLong) memory.u32[at + 1] = pointer / 2 ** 32;
-    this.#barrier.shade(pointer);
+    if (this.isLong) memory.u32[at + 1] = pointer / 2 ** 32;
+    this.barrier.shade(pointer);
     return memory;
   }
 }

@@ -16,7 +16,10 @@ import { PAGE_BYTES, type Pointer } from "./platform.ts";
 /** What memory is cleared with where there is no faster way: copying is faster than filling, see docs/performance.md. */
 const ZEROES = new Uint8Array(PAGE_BYTES);
 
-/** All the typed views of one window: byte i of each of them is address `base + i`. */
+/**
+ * All the typed views of one window: byte i of each of them is address `base + i`. They are declared, not defined: see
+ * docs/performance.md.
+ */
 export class Memory {
   /** The address of the first byte. */
   readonly base: Pointer;
@@ -24,20 +27,20 @@ export class Memory {
   bytes = 0;
   /** How many of them a program may use, from the first on. */
   usedBytes = 0;
-  /** How many words of 8 bytes that are, as far as addresses have the upper half of the first one: an int32. */
+  /** How many words of 8 bytes that are, as far as an int32 can count them: 16 GiB. */
   usedWords = 0;
   /** How many of those take a pointer with nothing else to be done: none while a write barrier is on. */
   plainWords = 0;
-  u8!: Uint8Array;
-  i8!: Int8Array;
-  u16!: Uint16Array;
-  i16!: Int16Array;
-  u32!: Uint32Array;
-  i32!: Int32Array;
-  f32!: Float32Array;
-  f64!: Float64Array;
-  u64!: BigUint64Array;
-  readonly #window: MemoryWindow;
+  declare u8: Uint8Array;
+  declare i8: Int8Array;
+  declare u16: Uint16Array;
+  declare i16: Int16Array;
+  declare u32: Uint32Array;
+  declare i32: Int32Array;
+  declare f32: Float32Array;
+  declare f64: Float64Array;
+  declare u64: BigUint64Array;
+  declare private readonly window: MemoryWindow;
   /** Where the views begin in the window's buffer. */
   readonly #offset: number;
   #hasBarrier = false;
@@ -45,7 +48,7 @@ export class Memory {
   /** Views `bytes` of a window, from the address `base` on. */
   constructor(base: Pointer, window: MemoryWindow, bytes: number) {
     this.base = base;
-    this.#window = window;
+    this.window = window;
     this.#offset = base - window.base;
     this.cover(bytes);
   }
@@ -53,7 +56,7 @@ export class Memory {
   /** Clears `bytes` bytes from the address `p` on. */
   clear(p: Pointer, bytes: number): void {
     const from = p - this.base;
-    const { clear } = this.#window;
+    const { clear } = this.window;
     if (clear !== undefined) {
       clear(from + this.#offset, bytes);
       return;
@@ -67,8 +70,8 @@ export class Memory {
 
   /** Copies `bytes` bytes from the address `q` in `from` on to the address `p`; the two ranges may overlap. */
   copy(p: Pointer, from: Memory, q: Pointer, bytes: number): void {
-    const { copy } = this.#window;
-    if (copy !== undefined && from.#window === this.#window) {
+    const { copy } = this.window;
+    if (copy !== undefined && from.window === this.window) {
       copy(p - this.base + this.#offset, q - from.base + from.#offset, bytes);
     } else {
       this.u8.set(from.u8.subarray(q - from.base, q - from.base + bytes), p - this.base);
@@ -78,7 +81,7 @@ export class Memory {
   /** Lets a program use the first `bytes` bytes. */
   use(bytes: number): void {
     this.usedBytes = bytes;
-    this.usedWords = (Math.min(bytes, 2 ** 32 - (this.base >>> 0)) / 8) | 0;
+    this.usedWords = Math.min(bytes / 8, 2 ** 31 - 1) | 0;
     this.plainWords = this.#hasBarrier ? 0 : this.usedWords;
   }
 
@@ -90,7 +93,7 @@ export class Memory {
 
   /** Makes the views again, so that they cover `bytes` (a multiple of 8). */
   cover(bytes: number): void {
-    const { buffer } = this.#window;
+    const { buffer } = this.window;
     const offset = this.#offset;
     this.bytes = bytes;
     this.u8 = new Uint8Array(buffer, offset, bytes);
