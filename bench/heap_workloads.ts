@@ -171,8 +171,8 @@ class Trees {
   readonly #root: Pointer;
   readonly #longerRoot: Pointer;
   /**
-   * A stack of nodes in a typed array: where a recursive function takes an address, V8 makes an object of the
-   * number.
+   * Right children that are still to be visited, in a typed array: where a recursive function takes an address, V8 makes an
+   * object of the number.
    */
   readonly #nodes = new Float64Array(MOST_DEPTH);
   readonly #depths = new Int32Array(MOST_DEPTH);
@@ -213,21 +213,24 @@ class Trees {
     const depths = this.#depths;
     const tree = heap.newobject(type);
     heap.storePointer(root, tree);
-    nodes[0] = tree;
-    depths[0] = depth;
-    for (let top = 0; top >= 0;) {
-      const node = nodes[top];
-      const below = depths[top] - 1;
-      top--;
-      if (below < 0) continue;
-      const left = heap.newobject(type);
-      heap.storePointer(node, left);
-      const right = heap.newobject(type);
-      heap.storePointer(node + WORD_BYTES, right);
-      nodes[++top] = right;
-      depths[top] = below;
-      nodes[++top] = left;
-      depths[top] = below;
+    let node = tree;
+    let below = depth;
+    let waiting = 0;
+    while (true) {
+      below--;
+      if (below >= 0) {
+        const left = heap.newobject(type);
+        heap.storePointer(node, left);
+        const right = heap.newobject(type);
+        heap.storePointer(node + WORD_BYTES, right);
+        nodes[waiting] = right;
+        depths[waiting++] = below;
+        node = left;
+      } else {
+        if (waiting === 0) break;
+        node = nodes[--waiting];
+        below = depths[waiting];
+      }
     }
     return tree;
   }
@@ -235,15 +238,20 @@ class Trees {
   #count(tree: Pointer): number {
     const heap = this.#heap;
     const nodes = this.#nodes;
-    nodes[0] = tree;
-    let count = 0;
-    for (let top = 0; top >= 0;) {
-      const node = nodes[top--];
+    // Without the plus sign each address would be an object: a parameter may be anything.
+    let node = +tree;
+    let count = 1;
+    let waiting = 0;
+    while (true) {
       const left = heap.loadPointer(node);
+      if (left !== 0) {
+        nodes[waiting++] = heap.loadPointer(node + WORD_BYTES);
+        node = left;
+      } else {
+        if (waiting === 0) break;
+        node = nodes[--waiting];
+      }
       count++;
-      if (left === 0) continue;
-      nodes[++top] = heap.loadPointer(node + WORD_BYTES);
-      nodes[++top] = left;
     }
     return count;
   }

@@ -81,13 +81,15 @@ export class MemoryAccess {
     const { u32, plainWords } = this.objects;
     const place = (p - this.beforeStart) / 8;
     const word = place | 0;
+    const low = value >>> 0;
     const halves = value / 2 ** 32;
     const high = halves >>> 0;
-    const rest = (halves - high) * 2 ** 32;
-    const low = rest >>> 0;
-    const isPlain = word + 1 / 16 === place && word >= 0 && word < plainWords &&
-      typeof p === "number";
-    if (isPlain && low === rest && high < 2 ** 21 && typeof value === "number") {
+    const isAddress = high + low / 2 ** 32 === halves && high < 2 ** 21 &&
+      typeof value === "number";
+    if (
+      word + 1 / 16 === place && word >= 0 && word < plainWords && typeof p === "number" &&
+      isAddress
+    ) {
       u32[word << 1] = low;
       u32[word << 1 | 1] = high;
     } else {

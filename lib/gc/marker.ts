@@ -351,15 +351,14 @@ export class Marker {
       const blocksShift = WORDS_SHIFT - shift;
       const allBlocks = ~(-1 << (1 << blocksShift));
       do {
-        const int = (31 - Math.clz32(bits)) >>> blocksShift;
+        const int = (31 - Math.clz32(bits & -bits)) >>> blocksShift;
         const blocks = (bits >>> (int << blocksShift)) & allBlocks;
         bits ^= blocks << (int << blocksShift);
         let pointers = types[firstInt + int] & POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks];
-        const word = firstWord + (int << WORDS_SHIFT);
+        const lastWord = firstWord + (int << WORDS_SHIFT) + MOST_WORDS - 1;
         while (pointers !== 0) {
-          const bit = 31 - Math.clz32(pointers);
-          pointers ^= 1 << bit;
-          slots[count++] = word + (bit >>> 1);
+          slots[count++] = lastWord - (Math.clz32(pointers & -pointers) >>> 1);
+          pointers &= pointers - 1;
         }
       } while (bits !== 0);
     }

@@ -39,6 +39,7 @@ const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_BLOCKS, CLASS_TO_SIZE, RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
 const { NO_SCAN } = spanRecord;
 const {
+  CHUNK,
   CHUNK_MASK,
   ENTRY_BLOCK_SHIFT,
   ENTRY_PAGE_SHIFT,
@@ -148,7 +149,7 @@ export class PointerBatch {
     const values = this.#longValues;
     const { memory: { f64 }, upperMemory } = this.#arena;
     if (upperMemory !== null || this.#segment !== 0) this.#loadFromBoth(count);
-    else for (let i = 0; i < count; i++) values[i] = f64[slots[i]];
+    else for (let i = 0, end = count | 0; i < end; i++) values[i] = f64[slots[i]];
   }
 
   /** The same in an arena of two windows, or of more than one segment. */
@@ -189,9 +190,10 @@ export class PointerBatch {
     const values = this.#values;
     const { pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh;
-    const basePage = this.#basePage;
-    for (let i = 0; i < count; i++) {
+    const baseHigh = this.#baseHigh | 0;
+    const basePage = this.#basePage | 0;
+    const end = count | 0;
+    for (let i = 0; i < end; i++) {
       const low = values[2 * i];
       const high = values[2 * i + 1];
       const pages = (high - baseHigh) >>> 0;
@@ -230,54 +232,58 @@ export class PointerBatch {
     const values = this.#values;
     const { pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh;
-    const basePage = this.#basePage;
+    const baseHigh = this.#baseHigh | 0;
+    const basePage = this.#basePage | 0;
+    const end = count | 0;
     let i = 0;
-    while (i < count) {
+    while (i < end) {
       const low = values[2 * i];
       const high = values[2 * i + 1];
+      if ((low | high) === 0) {
+        do i++; while (i < end && (values[2 * i] | values[2 * i + 1]) === 0);
+        continue;
+      }
       const pages = (high - baseHigh) >>> 0;
       const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
       if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
+        if (high === 0) this.#checkSmall(low >>> 0, i);
         i++;
         continue;
       }
       const info = pageInfo[page];
       const cls = info >>> INFO_CLASS_SHIFT;
       const limit = LIMIT[cls];
-      if (limit === 0) {
-        this.#greyOther(page, low, i++);
-        continue;
-      }
+      const blocks = limit >> LIMIT_SHIFT;
       const factor = FACTOR[cls];
       const pageInSpan = info & INFO_PAGE_MASK;
       const firstUnit = pageInSpan << (PAGE_SHIFT - 3);
+      let block = Math.imul(firstUnit | ((low >>> 3) & (PAGE_BYTES / 8 - 1)), factor) >>> limit;
+      if (block >= blocks) {
+        this.#greyOther(page, low, i++);
+        continue;
+      }
       const start = page - pageInSpan;
       const at = tailOf(start);
-      const entry = entryOf(start, 0, cls);
       let tail = regions[at];
-      let next = low;
+      if ((tail & CHUNK_MASK) === 0) {
+        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+        if (tail < 0) {
+          this.#markUnqueued(start, block);
+          i++;
+          continue;
+        }
+      }
+      const entry = entryOf(start, 0, cls);
+      const pageLow = low & -PAGE_BYTES;
+      const runEnd = Math.min(end, i + CHUNK - (tail & CHUNK_MASK)) | 0;
+      // Nothing is called in this loop, so that V8 keeps it in registers.
       do {
-        const unit = firstUnit | ((next >>> 3) & (PAGE_BYTES / 8 - 1));
-        const block = Math.imul(unit, factor) >>> limit;
-        if (block >= limit >> LIMIT_SHIFT) {
-          this.#greyOther(page, next, i++);
-          break;
-        }
-        if ((tail & CHUNK_MASK) === 0) {
-          const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-          if (place < 0) {
-            this.#markUnqueued(start, block);
-            i++;
-            break;
-          }
-          tail = place;
-        }
         entries[tail++] = entry | (block << ENTRY_BLOCK_SHIFT);
-        if (++i === count) break;
-        next = values[2 * i];
-      } while ((next ^ low) >>> PAGE_SHIFT === 0 && values[2 * i + 1] === high);
+        if (++i >= runEnd) break;
+        const offset = values[2 * i] ^ pageLow;
+        if (offset >>> PAGE_SHIFT !== 0 || values[2 * i + 1] !== high) break;
+        block = Math.imul(firstUnit | (offset >>> 3), factor) >>> limit;
+      } while (block < blocks);
       regions[at] = tail;
     }
   }
