@@ -238,7 +238,7 @@ export class Cache implements LocalCounts {
 
   /** Makes the block at `address`, of which `used` bytes are taken, the one that tiny objects are added to. */
   startTiny(address: Pointer, used: number): void {
-    this.floats[TINY_ADDRESS] = address;
+    this.floats[TINY_ADDRESS] = address + 0.5;
     this.ints[TINY_USED] = used;
   }
 
@@ -246,7 +246,7 @@ export class Cache implements LocalCounts {
   get tiny(): { pos: Pointer; left: number } | null {
     const block = this.floats[TINY_ADDRESS];
     const used = this.ints[TINY_USED];
-    return block === 0 ? null : { pos: block + used, left: TINY_BYTES - used };
+    return block < 1 ? null : { pos: block + used - 0.5, left: TINY_BYTES - used };
   }
 
   /** Bytes allocated here less bytes swept by this thread, not added up yet. */

@@ -20,7 +20,7 @@
  *           for no bytes finds that run used up                      1 TINY_USED     bytes of the tiny block
  *           2 LOCAL_TAKEN                                              2 TINY_OBJECTS  that were added to
  *           3 SPARE                                                      blocks, not counted elsewhere yet
- *           4 TINY_ADDRESS
+ *           4 TINY_ADDRESS   of the tiny block, and a half: see memory_access.ts
  *           5 LOCAL_CACHE_ALLOC
  *           6 LOCAL_LOOKUPS
  *           7 NEW_TINY       the last block that was taken for tiny objects
