@@ -177,6 +177,8 @@ export class Malloc {
   declare private readonly ints: Int32Array;
   declare private readonly typeOwner: object;
   declare private readonly zeroBase: Pointer;
+  /** The largest number that is a word of the platform. */
+  declare private readonly maxWord: number;
 
   /** `typeOwner` made the types that this heap takes; `zeroBase` is the address of all empty objects. */
   constructor(parts: {
@@ -199,6 +201,7 @@ export class Malloc {
     this.ints = parts.cache.ints;
     this.typeOwner = parts.typeOwner;
     this.zeroBase = parts.zeroBase;
+    this.maxWord = 2 ** (8 * parts.arena.platform.pointerBytes) - 1;
   }
 
   /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
@@ -381,8 +384,7 @@ export class Malloc {
     requireInteger("size", size, 0);
     if (size === 0) return this.zeroBase;
     const pages = Math.ceil(size / PAGE_BYTES);
-    const maxWord = 2 ** (8 * this.arena.platform.pointerBytes) - 1;
-    if (size + PAGE_BYTES > maxWord) throw new GoThrow("out of memory");
+    if (size + PAGE_BYTES > this.maxWord) throw new GoThrow("out of memory");
     const span = this.pageHeap.alloc(pages, 0, (flags & FlagNoZero) === 0);
     if (span < 0) this.#outOfMemory(pages);
 
@@ -477,6 +479,7 @@ export class Malloc {
     const { bitmap, wordShift } = this.arena;
     const base = this.ints[(cls << INTS_SHIFT) + TYPES];
     const word = offset >> wordShift;
+    this.spans.ints[this.cache.spanOf(cls) + NO_SCAN] = 0;
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }

@@ -338,6 +338,11 @@ function verifyBitmap(parts: HeapParts, span: number, where: string): void {
     for (let word = block * words; word < (block + 1) * words; word++) {
       const code = bitmap.typeOf(base, word);
       check(
+        code === 0 || ints[span + NO_SCAN] === 0,
+        "a span that is not to be scanned has dead types only",
+        () => `${code} for word ${word} of ${where}`,
+      );
+      check(
         code !== 3,
         "a type code is dead, scalar or pointer",
         () => `3 for word ${word} of ${where}`,

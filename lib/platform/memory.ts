@@ -41,27 +41,27 @@ export class Memory {
   declare f64: Float64Array;
   declare u64: BigUint64Array;
   declare private readonly window: MemoryWindow;
-  /** Where the views begin in the window's buffer. */
-  readonly #offset: number;
+  /** The address of the first byte of the window's buffer. */
+  declare private readonly windowBase: Pointer;
   #hasBarrier = false;
 
   /** Views `bytes` of a window, from the address `base` on. */
   constructor(base: Pointer, window: MemoryWindow, bytes: number) {
     this.base = base;
     this.window = window;
-    this.#offset = base - window.base;
+    this.windowBase = window.base;
     this.cover(bytes);
   }
 
   /** Clears `bytes` bytes from the address `p` on. */
   clear(p: Pointer, bytes: number): void {
-    const from = p - this.base;
     const { clear } = this.window;
     if (clear !== undefined) {
-      clear(from + this.#offset, bytes);
+      clear(p - this.windowBase, bytes);
       return;
     }
     const { u8 } = this;
+    const from = p - this.base;
     const end = from + bytes;
     let at = from;
     for (; at + ZEROES.length <= end; at += ZEROES.length) u8.set(ZEROES, at);
@@ -72,7 +72,7 @@ export class Memory {
   copy(p: Pointer, from: Memory, q: Pointer, bytes: number): void {
     const { copy } = this.window;
     if (copy !== undefined && from.window === this.window) {
-      copy(p - this.base + this.#offset, q - from.base + from.#offset, bytes);
+      copy(p - this.windowBase, q - from.windowBase, bytes);
     } else {
       this.u8.set(from.u8.subarray(q - from.base, q - from.base + bytes), p - this.base);
     }
@@ -94,7 +94,7 @@ export class Memory {
   /** Makes the views again, so that they cover `bytes` (a multiple of 8). */
   cover(bytes: number): void {
     const { buffer } = this.window;
-    const offset = this.#offset;
+    const offset = this.base - this.windowBase;
     this.bytes = bytes;
     this.u8 = new Uint8Array(buffer, offset, bytes);
     this.i8 = new Int8Array(buffer, offset, bytes);

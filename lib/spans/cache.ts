@@ -70,7 +70,7 @@ const {
   USED,
 } = cacheRecord;
 const { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
-const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, START } = spanRecord;
+const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, NO_SCAN, START } = spanRecord;
 
 /** A free block of up to so many words holds nothing but the free list's link and mark. */
 const LINK_WORDS = 2;
@@ -330,7 +330,10 @@ export class Cache implements LocalCounts {
     const words = (ints[span + BLOCKS] + 31) >> 5;
     // Everything before the last run is taken already, so the search goes on where that ended.
     const at = cls << CLASS_SHIFT;
-    let word = ((this.floats[at + END] - this.floats[at + BASE]) / CLASS_TO_SIZE[cls]) >> 5;
+    let word = 0;
+    if (words > 1) {
+      word = ((this.floats[at + END] - this.floats[at + BASE]) / CLASS_TO_SIZE[cls]) >> 5;
+    }
     while (word < words && marks[free + (word << 1)] === 0) word++;
     if (word >= words) return false;
 
@@ -418,6 +421,10 @@ export class Cache implements LocalCounts {
     floats[at + BLOCK_BYTES] = size;
     floats[at + PATTERN] = pattern;
     ints[slot + CONTENTS] = contents;
+    const records = this.#spans.ints;
+    const span = ints[slot + SPAN];
+    if (codes !== 0) records[span + NO_SCAN] = 0;
+    else if (records[span + NO_SCAN] !== 0) return;
     const { bitmap, wordShift } = this.#arena;
     bitmap.fillTypes(
       ints[slot + TYPES],
@@ -426,6 +433,7 @@ export class Cache implements LocalCounts {
       codes,
       size >> wordShift,
     );
+    if (codes === 0 && end - first === records[span + BLOCKS]) records[span + NO_SCAN] = 1;
   }
 
   /** Takes bytes off SPARE, if there are as many. */

@@ -12,7 +12,7 @@
  *   +3  PAGES                           +13 SPECIALS     first special record, see gc/specials.ts
  *   +4  STATE     in use, free ...      +14 PAGES_RELEASED
  *   +5  CLASS     0: one large object   +15 FRESH        its free blocks were never used
- *   +6  BLOCKS                          +16 NO_SCAN      a large object without pointers
+ *   +6  BLOCKS                          +16 NO_SCAN      no word of it has a type
  *   +7  SWEEPGEN                        +17 NEWEST_SPECIAL
  *   +8  IN_CACHE                        +18 UNUSED_SINCE (float64, ns)
  *   +9  NEED_ZERO                       +20 LIMIT_BYTES  (float64, usable bytes from the start on)
@@ -52,6 +52,7 @@ export const CHAIN_BLOCKS = 12;
 export const SPECIALS = 13;
 export const PAGES_RELEASED = 14;
 export const FRESH = 15;
+/** A large object without pointers, or small ones whose types are all dead, and need not be written for another. */
 export const NO_SCAN = 16;
 export const NEWEST_SPECIAL = 17;
 /** Offsets of the float64 fields, in int32 units like the others; see {@linkcode SpanTable.floats}. */
