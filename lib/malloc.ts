@@ -17,9 +17,9 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The fast path is four small functions (`mallocgc`, `#tiny`, `#newTiny`, `#small`) and `newobject`, so that V8 inlines
- * those that a program uses wherever it allocates, and what comes from a function that is not inlined is made a number
- * with a plus sign: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
+ * The fast path is three small functions (`mallocgc`, `small`, `newobject`), so that V8 inlines those that a program uses
+ * wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
+ * the cache: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
  *
  * @module
  */
@@ -61,7 +61,7 @@ const {
   END,
   INTS_SHIFT,
   LIMIT,
-  NEW_TINY,
+  TAKEN,
   PATTERN,
   STOP,
   TINY_ADDRESS,
@@ -100,18 +100,22 @@ const RUN_OF = Uint16Array.from(
   (_, size) => size === 0 ? 0 : sizeToClass(size) << CLASS_SHIFT,
 );
 
+/** The same for objects without pointers: a tiny one is given a block for several. */
+const RUN_OF_BYTES: Uint16Array = RUN_OF.map((run, size) =>
+  size === 0 ? run : Math.max(run, TINY_SIZE_CLASS << CLASS_SHIFT)
+);
+
 /**
  * What the quickest functions need of these constants, as literals. V8 inlines by counting bytes of bytecode: a constant
- * of the module takes four, a literal two or none, and three allocations in a row are inlined whole only so.
+ * of the module takes four, a literal two or none.
  */
 const enum Fast {
-  // Of the cache's floats, in a class's line; the tiny block's address and run.
+  // Of the cache's floats, in a class's line and in that of class 0.
   Stop = 1,
   BlockBytes = 2,
   Pattern = 3,
   TinyAddress = 4,
-  NewTiny = 7,
-  TinyRun = 16,
+  Taken = 7,
   // Of its ints.
   TinyUsed = 1,
   TinyObjects = 2,
@@ -125,8 +129,7 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.BlockBytes, BLOCK_BYTES],
   [Fast.Pattern, PATTERN],
   [Fast.TinyAddress, TINY_ADDRESS],
-  [Fast.NewTiny, NEW_TINY],
-  [Fast.TinyRun, TINY_SIZE_CLASS << CLASS_SHIFT],
+  [Fast.Taken, TAKEN],
   [Fast.TinyUsed, TINY_USED],
   [Fast.TinyObjects, TINY_OBJECTS],
   [Fast.DeadPattern, DEAD_PATTERN],
@@ -204,70 +207,47 @@ export class Malloc {
     this.maxWord = 2 ** (8 * parts.arena.platform.pointerBytes) - 1;
   }
 
-  /** Returns the address of `size` new bytes, whose pointers are where `type` has them. */
-  mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    return flags === Fast.NoScan && size < Fast.TinyBytes
-      ? +this.tiny(size)
-      : +this.small(size, type, flags);
-  }
-
-  /** Up to 15 bytes without pointers: from the current tiny block, or the start of a new one. */
-  private tiny(size: number): Pointer {
-    const ints = this.ints;
-    const align = TINY_ALIGN[size];
-    const offset = (ints[Fast.TinyUsed] + align) & ~align;
-    const used = offset + size;
-    const runs = this.runs;
-    if (used > Fast.TinyBytes || size >>> 0 !== size) {
-      this.newTiny(size);
-      return runs[Fast.NewTiny];
-    }
-    ints[Fast.TinyUsed] = used;
-    ints[Fast.TinyObjects]++;
-    // The half keeps V8 from adding integers: see docs/performance.md.
-    return runs[Fast.TinyAddress] + offset - 0.5;
-  }
-
   /**
-   * Leaves the address of a new block in the cache: of three allocations in one function, V8 inlines this in one or
-   * two, and what it does not inline would have to make an object to return an address.
+   * Returns the address of `size` new bytes, whose pointers are where `type` has them. Up to 15 bytes without pointers come
+   * from the current tiny block, if they fit into it.
    */
-  private newTiny(size: number): void {
-    const runs = this.runs;
-    const p = runs[Fast.TinyRun];
-    const isThere = p !== runs[Fast.TinyRun + Fast.Stop] &&
-      runs[Fast.TinyRun + Fast.Pattern] === Fast.DeadPattern;
-    if (!isThere || size >>> 0 !== size || size === 0) {
-      runs[Fast.NewTiny] = this.slowly(size, null, Fast.NoScan);
-      return;
+  mallocgc(size: number, type: GoType | null, flags: number): Pointer {
+    if (flags === Fast.NoScan && size < Fast.TinyBytes) {
+      const ints = this.ints;
+      const align = TINY_ALIGN[size];
+      const offset = (ints[Fast.TinyUsed] + align) & ~align;
+      const used = offset + size;
+      if (used <= Fast.TinyBytes && size >>> 0 === size) {
+        ints[Fast.TinyUsed] = used;
+        ints[Fast.TinyObjects]++;
+        // The half keeps V8 from adding integers: see docs/performance.md.
+        return this.runs[Fast.TinyAddress] + offset - 0.5;
+      }
     }
-    runs[Fast.NewTiny] = p;
-    runs[Fast.TinyRun] = p + Fast.TinyBytes;
-    const ints = this.ints;
-    // The block with more room left is the one to go on with.
-    if (size < ints[Fast.TinyUsed]) {
-      runs[Fast.TinyAddress] = p + 0.5;
-      ints[Fast.TinyUsed] = size;
-    }
+    return +this.small(size, type, flags);
   }
 
-  /** An object of a block of its own, if the next block of its class is ready to be taken. */
+  /** A block of its own, if the next one of its class is ready to be taken; it may be a new tiny block. */
   private small(size: number, type: GoType | null, flags: number): Pointer {
+    const runs = this.runs;
     if (size >>> 0 === size) {
-      let at = RUN_OF[size] | 0;
+      let at = 0;
       let pattern: number = Fast.DeadPattern;
-      if (flags !== Fast.NoScan) {
-        if (flags === 0 && type != null && type.size === size) pattern = type.pattern;
-        else at = 0;
+      if (flags === Fast.NoScan) {
+        at = RUN_OF_BYTES[size] | 0;
+      } else if (flags === 0 && type != null && type.size === size) {
+        at = RUN_OF[size] | 0;
+        pattern = type.pattern;
       }
-      const runs = this.runs;
       const p = runs[at];
       if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
         runs[at] = p + runs[at + Fast.BlockBytes];
+        if (size < Fast.TinyBytes && flags === Fast.NoScan) this.cache.offerTiny(p, size);
         return p;
       }
     }
-    return +this.slowly(size, type, flags);
+    this.slowly(size, type, flags);
+    return runs[Fast.Taken];
   }
 
   /** The implementation of Go's `new`. */
@@ -291,11 +271,12 @@ export class Malloc {
 
   /**
    * Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size.
+   * Leaves the address in the cache (TAKEN): to return it, V8 would make an object.
    *
    * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined where it happens to
    * be called a lot, it would take the room of the quick functions, for good.
    */
-  private slowly(size: number, type: GoType | null, flags: number): Pointer {
+  private slowly(size: number, type: GoType | null, flags: number): void {
     const runs = this.runs;
     const ints = this.ints;
     const isInteger = size >>> 0 === size;
@@ -309,12 +290,16 @@ export class Malloc {
         runs[at + CURSOR] = next;
         runs[at + STOP] = next;
         this.#clearBlock(at >> CLASS_SHIFT, p);
-        return p;
+        runs[TAKEN] = p;
+        return;
       }
     }
 
     this.checkRequest(size, type, flags);
-    if (!isInteger || size > MAX_SMALL_BYTES || size === 0) return +this.large(size, type, flags);
+    if (!isInteger || size > MAX_SMALL_BYTES || size === 0) {
+      runs[TAKEN] = this.large(size, type, flags);
+      return;
+    }
     const isNoScan = (flags & FlagNoScan) !== 0;
     const isTiny = isNoScan && size < TINY_BYTES;
     if (isTiny) {
@@ -324,15 +309,17 @@ export class Malloc {
       if (offset + size <= TINY_BYTES) {
         ints[TINY_USED] = offset + size;
         ints[TINY_OBJECTS]++;
-        return runs[TINY_ADDRESS] + offset - 0.5;
+        runs[TAKEN] = runs[TINY_ADDRESS] + offset - 0.5;
+        return;
       }
     }
     const p = isTiny
       ? +this.#take(TINY_SIZE_CLASS, TINY_BYTES, null, flags & FlagNoProfiling)
       : +this.#take(RUN_OF[size] >> CLASS_SHIFT, size, isNoScan ? null : type, flags);
-    if (isTiny && size < ints[TINY_USED]) this.cache.startTiny(p, size);
+    if (isTiny) this.cache.offerTiny(p, size);
     if (ints[ATTENTION] !== 0) this.finish(p, flags);
-    return p;
+    // Only now: whoever was called in between may have allocated.
+    runs[TAKEN] = p;
   }
 
   /** Throws for flags that are none, and for a missing or foreign type of an object with pointers. */

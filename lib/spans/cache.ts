@@ -242,6 +242,11 @@ export class Cache implements LocalCounts {
     this.ints[TINY_USED] = used;
   }
 
+  /** The block at `address`, of which `used` bytes are taken, is gone on with if it has more room left than the one there is. */
+  offerTiny(address: Pointer, used: number): void {
+    if (used < this.ints[TINY_USED]) this.startTiny(address, used);
+  }
+
   /** The tiny block: the address that the next object may have, and the bytes from there on. */
   get tiny(): { pos: Pointer; left: number } | null {
     const block = this.floats[TINY_ADDRESS];

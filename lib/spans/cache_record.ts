@@ -23,7 +23,7 @@
  *           4 TINY_ADDRESS   of the tiny block, and a half: see memory_access.ts
  *           5 LOCAL_CACHE_ALLOC
  *           6 LOCAL_LOOKUPS
- *           7 NEW_TINY       the last block that was taken for tiny objects
+ *           7 TAKEN          what the slow path has allocated
  * ```
  *
  * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
@@ -59,7 +59,7 @@ export const SPARE = 3;
 export const TINY_ADDRESS = 4;
 export const LOCAL_CACHE_ALLOC = 5;
 export const LOCAL_LOOKUPS = 6;
-export const NEW_TINY = 7;
+export const TAKEN = 7;
 
 /** log2 of the int32 that a class has in a cache. */
 export const INTS_SHIFT = 2;
