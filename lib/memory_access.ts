@@ -7,8 +7,8 @@
  * loaded. A pointer is a word of the platform, little-endian, and holds the full address.
  *
  * The quick ways turn an address into the number of its word, counted from the arena's start, and ask whether it is one: a
- * whole number, and below the number of words in use, at most 2^31 or 16 GiB. They count from half a byte before the start, so
- * that what they add and subtract is never whole:
+ * whole number, and below the number of words in use, of which they see at most 2^30 (8 GiB): their halves must have numbers
+ * that are int32. They count from half a byte before the start, so that what they add and subtract is never whole:
  *
  * ```
  *   (p - (start - 1/2)) / 8   =   word + 1/16          if p is the address of a word

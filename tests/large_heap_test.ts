@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FlagNoScan, GoHeap, type Pointer } from "../mod.ts";
 import { Watch } from "./behaviour/watch.ts";
 
@@ -85,6 +85,29 @@ Deno.test("pointers across the 4 GiB line keep objects in both directions, final
   assertEquals(watch.collect(), [2]);
   heap.storePointer(low.pointer, 0);
   assertEquals(watch.collect(), [1]);
+});
+
+Deno.test("pointers are stored and loaded wherever a word of the arena is, and nowhere else", () => {
+  using heap = new GoHeap(OPTIONS);
+  const first = occupy(heap, 12 * GiB)[0];
+  const end = first + 12 * GiB;
+  const places = [1, 2, 4, 6, 8, 10, 12].flatMap((n) =>
+    [n * GiB - 8, n * GiB].map((at) => first + at)
+  );
+  const inside = places.filter((p) => p < end);
+  for (const p of inside) {
+    for (const value of [p, first, 0, 2 ** 32, 2 ** 53 - 1]) {
+      heap.storePointer(p, value);
+      assertEquals(heap.loadPointer(p), value, `at ${p - first}`);
+      assertEquals(heap.loadBig64(p), BigInt(value), `at ${p - first}`);
+    }
+    assertThrows(() => heap.loadPointer(p + 4), RangeError, "Cannot use p");
+    assertThrows(() => heap.storePointer(p + 0.5, 0), RangeError, "Cannot use p");
+  }
+  for (const p of [first + 2 ** 40, -first, first - 2 ** 35, NaN]) {
+    assertThrows(() => heap.loadPointer(p), RangeError, "Cannot use p");
+    assertThrows(() => heap.storePointer(p, 0), RangeError, "Cannot use p");
+  }
 });
 
 Deno.test("freed pages above 4 GiB are merged, handed out again from the lowest fit, and zeroed", () => {

@@ -27,7 +27,7 @@ export class Memory {
   bytes = 0;
   /** How many of them a program may use, from the first on. */
   usedBytes = 0;
-  /** How many words of 8 bytes that are, as far as an int32 can count them: 16 GiB. */
+  /** How many words of 8 bytes that are, as far as an int32 can count their halves: 8 GiB. */
   usedWords = 0;
   /** How many of those take a pointer with nothing else to be done: none while a write barrier is on. */
   plainWords = 0;
@@ -81,7 +81,7 @@ export class Memory {
   /** Lets a program use the first `bytes` bytes. */
   use(bytes: number): void {
     this.usedBytes = bytes;
-    this.usedWords = Math.min(bytes / 8, 2 ** 31 - 1) | 0;
+    this.usedWords = Math.min(bytes / 8, 2 ** 30) | 0;
     this.plainWords = this.#hasBarrier ? 0 : this.usedWords;
   }
 
