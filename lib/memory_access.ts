@@ -106,95 +106,95 @@ export class MemoryAccess {
 
   loadUint8(p: Pointer): number {
     const memory = this.#memoryOf(p, 1);
-    return memory.u8[p - memory.base];
+    return memory.u8[memory.index(p, 1)];
   }
 
   loadInt8(p: Pointer): number {
     const memory = this.#memoryOf(p, 1);
-    return memory.i8[p - memory.base];
+    return memory.i8[memory.index(p, 1)];
   }
 
   storeUint8(p: Pointer, value: number): void {
     if (value >>> 0 !== value || value >= 2 ** 8) requireInteger("value", value, 0, 2 ** 8 - 1);
     const memory = this.#memoryOf(p, 1);
-    memory.u8[p - memory.base] = value;
+    memory.u8[memory.index(p, 1)] = value;
   }
 
   storeInt8(p: Pointer, value: number): void {
     if ((value << 24) >> 24 !== value) requireInteger("value", value, -(2 ** 7), 2 ** 7 - 1);
     const memory = this.#memoryOf(p, 1);
-    memory.i8[p - memory.base] = value;
+    memory.i8[memory.index(p, 1)] = value;
   }
 
   loadUint16(p: Pointer): number {
     const memory = this.#memoryOf(p, 2);
-    return memory.u16[(p - memory.base) / 2];
+    return memory.u16[memory.index(p, 2)];
   }
 
   loadInt16(p: Pointer): number {
     const memory = this.#memoryOf(p, 2);
-    return memory.i16[(p - memory.base) / 2];
+    return memory.i16[memory.index(p, 2)];
   }
 
   storeUint16(p: Pointer, value: number): void {
     if (value >>> 0 !== value || value >= 2 ** 16) requireInteger("value", value, 0, 2 ** 16 - 1);
     const memory = this.#memoryOf(p, 2);
-    memory.u16[(p - memory.base) / 2] = value;
+    memory.u16[memory.index(p, 2)] = value;
   }
 
   storeInt16(p: Pointer, value: number): void {
     if ((value << 16) >> 16 !== value) requireInteger("value", value, -(2 ** 15), 2 ** 15 - 1);
     const memory = this.#memoryOf(p, 2);
-    memory.i16[(p - memory.base) / 2] = value;
+    memory.i16[memory.index(p, 2)] = value;
   }
 
   loadUint32(p: Pointer): number {
     const memory = this.#memoryOf(p, 4);
-    return memory.u32[(p - memory.base) / 4];
+    return memory.u32[memory.index(p, 4)];
   }
 
   loadInt32(p: Pointer): number {
     const memory = this.#memoryOf(p, 4);
-    return memory.i32[(p - memory.base) / 4];
+    return memory.i32[memory.index(p, 4)];
   }
 
   storeUint32(p: Pointer, value: number): void {
     if (value >>> 0 !== value) requireInteger("value", value, 0, 2 ** 32 - 1);
     const memory = this.#memoryOf(p, 4);
-    memory.u32[(p - memory.base) / 4] = value;
+    memory.u32[memory.index(p, 4)] = value;
   }
 
   storeInt32(p: Pointer, value: number): void {
     if ((value | 0) !== value) requireInteger("value", value, -(2 ** 31), 2 ** 31 - 1);
     const memory = this.#memoryOf(p, 4);
-    memory.i32[(p - memory.base) / 4] = value;
+    memory.i32[memory.index(p, 4)] = value;
   }
 
   loadFloat32(p: Pointer): number {
     const memory = this.#memoryOf(p, 4);
-    return memory.f32[(p - memory.base) / 4];
+    return memory.f32[memory.index(p, 4)];
   }
 
   storeFloat32(p: Pointer, value: number): void {
     requireNumber(value);
     const memory = this.#memoryOf(p, 4);
-    memory.f32[(p - memory.base) / 4] = value;
+    memory.f32[memory.index(p, 4)] = value;
   }
 
   loadFloat64(p: Pointer): number {
     const memory = this.#memoryOf(p, 8);
-    return memory.f64[(p - memory.base) / 8];
+    return memory.f64[memory.index(p, 8)];
   }
 
   storeFloat64(p: Pointer, value: number): void {
     requireNumber(value);
     const memory = this.#memoryOf(p, 8);
-    memory.f64[(p - memory.base) / 8] = value;
+    memory.f64[memory.index(p, 8)] = value;
   }
 
   loadBig64(p: Pointer): bigint {
     const memory = this.#memoryOf(p, 8);
-    return memory.u64[(p - memory.base) / 8];
+    return memory.u64[memory.index(p, 8)];
   }
 
   storeBig64(p: Pointer, value: bigint): void {
@@ -202,7 +202,7 @@ export class MemoryAccess {
       badArgument("value", value, "a bigint from -2n ** 63n to 2n ** 64n - 1n");
     }
     const memory = this.#memoryOf(p, 8);
-    memory.u64[(p - memory.base) / 8] = BigInt.asUintN(64, value);
+    memory.u64[memory.index(p, 8)] = BigInt.asUintN(64, value);
   }
 
   /** A view of `n` bytes from `p` on. */
@@ -214,11 +214,10 @@ export class MemoryAccess {
 
   /** The memory that holds [p, p + bytes), where `p` must be aligned to `align`. */
   #memoryOf(p: Pointer, align: number, bytes: number = align): Memory {
-    const offset = p - this.arenaStart;
-    const unit = offset / align;
-    if (offset >= 0 && offset + bytes <= this.objects.usedBytes && Math.floor(unit) === unit) {
-      return this.objects;
-    }
+    const { objects } = this;
+    const unit = objects.index(p, align);
+    const isInside = unit >= 0 && p + (bytes + 0.5) <= objects.usedEnd;
+    if (isInside && Math.floor(unit) === unit) return objects;
     return this.#otherMemory(p, align, bytes, false, 0);
   }
 

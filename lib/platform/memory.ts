@@ -27,6 +27,8 @@ export class Memory {
   bytes = 0;
   /** How many of them a program may use, from the first on. */
   usedBytes = 0;
+  /** Half a byte behind these. */
+  usedEnd = 0.5;
   /** How many words of 8 bytes that are, as far as an int32 can count their halves: 8 GiB. */
   usedWords = 0;
   /** How many of those take a pointer with nothing else to be done: none while a write barrier is on. */
@@ -43,6 +45,8 @@ export class Memory {
   declare private readonly window: MemoryWindow;
   /** The address of the first byte of the window's buffer. */
   declare private readonly windowBase: Pointer;
+  /** Half a byte before the first one: see memory_access.ts. */
+  declare private readonly beforeBase: number;
   #hasBarrier = false;
 
   /** Views `bytes` of a window, from the address `base` on. */
@@ -50,7 +54,13 @@ export class Memory {
     this.base = base;
     this.window = window;
     this.windowBase = window.base;
+    this.beforeBase = base - 0.5;
     this.cover(bytes);
+  }
+
+  /** The number of the element of `bytes` bytes at the address `p` in a view: not whole, if `p` is not aligned to that. */
+  index(p: Pointer, bytes: number): number {
+    return (p - this.beforeBase) / bytes - 0.5 / bytes;
   }
 
   /** Clears `bytes` bytes from the address `p` on. */
@@ -81,6 +91,7 @@ export class Memory {
   /** Lets a program use the first `bytes` bytes. */
   use(bytes: number): void {
     this.usedBytes = bytes;
+    this.usedEnd = this.base + bytes + 0.5;
     this.usedWords = Math.min(bytes / 8, 2 ** 30) | 0;
     this.plainWords = this.#hasBarrier ? 0 : this.usedWords;
   }
