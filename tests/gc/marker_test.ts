@@ -1,9 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MARK_SHIFT } from "../../lib/arena/bitmap.ts";
 import { Marker } from "../../lib/gc/marker.ts";
 import { Slice } from "../../lib/gc/slice.ts";
 import { partsOf } from "../../lib/go_heap.ts";
-import { FlagNoScan, FlagNoZero, GoHeap, type Pointer } from "../../mod.ts";
+import { PAGE_BYTES } from "../../lib/platform/platform.ts";
+import { FlagNoScan, FlagNoZero, GoHeap, GoThrow, type Pointer } from "../../mod.ts";
 
 const FANOUT = 12;
 const WORD = 8;
@@ -108,5 +109,92 @@ for (const words of [1, 2, 3, 4, 6, 8, 10, 16, 18, 32, 72]) {
     heap.GC();
     assertEquals(heap.ReadMemStats().HeapObjects, 1 + live + even + odd);
     heap.verify();
+  });
+}
+
+const BLOCK_BYTES = 48;
+const BLOCKS_A_PAGE = Math.floor(PAGE_BYTES / BLOCK_BYTES);
+
+/** Blocks without pointers, each held by a neighbour of those that hold the ones before and behind it. */
+function holdNeighbours(heap: GoHeap): { holders: Pointer[]; pages: Pointer[] } {
+  const { unsafePointer } = heap.types;
+  const n = 1000;
+  const table = heap.newarray(unsafePointer, n);
+  heap.storePointer(heap.global(unsafePointer), table);
+  const holders = Array.from({ length: n }, (_, i) => {
+    const holder = heap.newarray(unsafePointer, 1);
+    heap.storePointer(table + i * WORD, holder);
+    return holder;
+  });
+  const pages = new Set<Pointer>();
+  for (const holder of holders) {
+    const block = heap.mallocgc(BLOCK_BYTES, null, FlagNoScan);
+    heap.storePointer(holder, block);
+    pages.add(block - block % PAGE_BYTES);
+  }
+  return { holders, pages: [...pages] };
+}
+
+/** What is no pointer to `block` or another block. */
+function strayValues(block: Pointer): { [value: string]: Pointer } {
+  const page = block - block % PAGE_BYTES;
+  return {
+    null: 0,
+    "the word behind a page's last block": page + BLOCKS_A_PAGE * BLOCK_BYTES,
+    "the same place 2 GiB further, where no memory is": block + 2 ** 31,
+    "the same place 1 TiB further": block + 2 ** 40,
+    "what is below the arena, but not small": 2 ** 20,
+  };
+}
+
+for (const value of Object.keys(strayValues(0))) {
+  Deno.test(`among pointers to neighbours, ${value} is no pointer to any block`, () => {
+    using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+    const { holders, pages } = holdNeighbours(heap);
+    for (const i of [100, 101, 102, 300, 999]) {
+      heap.storePointer(holders[i], strayValues(heap.loadPointer(holders[i]))[value]);
+    }
+    assert(pages.length > 2);
+    heap.SetGCPercent(100);
+    heap.GC();
+    assertEquals(heap.ReadMemStats().HeapObjects, 1 + 1000 + 1000 - 5);
+    heap.verify();
+  });
+}
+
+Deno.test("among pointers to neighbours, one whose lower half is 0 is not taken for null", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { holders } = holdNeighbours(heap);
+  const boundary = Math.ceil(holders[0] / 2 ** 32) * 2 ** 32;
+  const large = FlagNoScan | FlagNoZero;
+  const last = heap.mallocgc(5 * PAGE_BYTES, null, large) + 5 * PAGE_BYTES;
+  heap.mallocgc(boundary - last, null, large);
+  const block = heap.mallocgc(5 * PAGE_BYTES, null, large);
+  assertEquals(block, boundary);
+  heap.storePointer(holders[499], 0);
+  heap.storePointer(holders[500], block);
+  heap.SetGCPercent(100);
+  heap.GC();
+  assertEquals(heap.findObject(block)?.size, 5 * PAGE_BYTES);
+  assertEquals(heap.ReadMemStats().HeapObjects, 1 + 1000 + 999);
+});
+
+for (
+  const [what, value] of Object.entries({
+    "a small integer": () => 12,
+    "the second word behind a page's last block": (page: Pointer) =>
+      page + BLOCKS_A_PAGE * BLOCK_BYTES + WORD,
+  })
+) {
+  Deno.test(`among pointers to neighbours, ${what} is found to be a bad one`, () => {
+    using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+    const { holders, pages } = holdNeighbours(heap);
+    heap.storePointer(holders[200], value(pages[1]));
+    const place = holders[200].toString(16);
+    assertThrows(
+      () => (heap.SetGCPercent(100), heap.GC()),
+      GoThrow,
+      `found invalid heap pointer *(0x${place})`,
+    );
   });
 }
