@@ -214,14 +214,8 @@ export class PointerBatch {
       }
       const start = page - pageInSpan;
       const at = tailOf(start);
-      let tail = regions[at];
-      if ((tail & CHUNK_MASK) === 0) {
-        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-        if (tail < 0) {
-          this.#markUnqueued(start, block);
-          continue;
-        }
-      }
+      const tail = this.#placeBehind(regions[at], start, block);
+      if (tail < 0) continue;
       entries[tail] = entryOf(start, block, cls);
       regions[at] = tail + 1;
     }
@@ -264,14 +258,10 @@ export class PointerBatch {
       }
       const start = page - pageInSpan;
       const at = tailOf(start);
-      let tail = regions[at];
-      if ((tail & CHUNK_MASK) === 0) {
-        tail = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-        if (tail < 0) {
-          this.#markUnqueued(start, block);
-          i++;
-          continue;
-        }
+      let tail = this.#placeBehind(regions[at], start, block);
+      if (tail < 0) {
+        i++;
+        continue;
       }
       const entry = entryOf(start, 0, cls);
       const pageLow = low & -PAGE_BYTES;
@@ -286,6 +276,17 @@ export class PointerBatch {
       } while (block < blocks);
       regions[at] = tail;
     }
+  }
+
+  /**
+   * The place of the next entry in the region of the span at page `start`, whose TAIL is `tail`; -1 if there is no memory, and
+   * then `block` is marked.
+   */
+  #placeBehind(tail: number, start: number, block: number): number {
+    if ((tail & CHUNK_MASK) !== 0) return tail;
+    const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
+    if (place < 0) this.#markUnqueued(start, block);
+    return place;
   }
 
   /** Greys a large object, or checks that a pointer is one that may be anywhere but in a block. */
