@@ -55,7 +55,7 @@ function runOf(heap: GoHeap, workload: Workload): Run {
     case "collect":
       return { batch: () => collect(heap) };
     case "trees":
-      return { batch: () => new Trees(heap).run(workload.depth) };
+      return { batch: trees(heap, workload.depth) };
     case "finalizerClear":
       return { batch: finalizerClear(heap, workload.liveObjects) };
     case "finalizerRun":
@@ -187,53 +187,22 @@ function newMany(heap: GoHeap, n: number, type: GoType): number {
   return n;
 }
 
-/** The benchmark game's shape; trees are built from the top, as in every program here. */
-class Trees {
-  readonly #heap: GoHeap;
-  readonly #type: GoType;
-  readonly #root: Pointer;
-  readonly #longerRoot: Pointer;
-  /**
-   * Right children that are still to be visited, in a typed array: where a recursive function takes an address, V8 makes an
-   * object of the number.
-   */
-  readonly #nodes = new Float64Array(MOST_DEPTH);
-  readonly #depths = new Int32Array(MOST_DEPTH);
-
-  constructor(heap: GoHeap) {
-    const { unsafePointer: pointer } = heap.types;
-    this.#heap = heap;
-    this.#type = heap.types.struct("tree", { left: pointer, right: pointer });
-    this.#root = heap.global(pointer);
-    this.#longerRoot = heap.global(pointer);
-  }
-
-  run(depth: number): number {
-    const least = 4;
-    let nodes = this.#buildAndCount(depth + 1);
-    const longer = this.#build(depth, this.#longerRoot);
-    for (let d = least; d <= depth; d += 2) {
-      const trees = 2 ** (depth - d + least);
-      for (let i = 0; i < trees; i++) nodes += this.#buildAndCount(d);
-    }
-    nodes += this.#count(longer);
-    this.#heap.storePointer(this.#longerRoot, 0);
-    return nodes;
-  }
-
-  /** A tree is garbage as soon as it is counted, as it is in a language that sees when a variable dies. */
-  #buildAndCount(depth: number): number {
-    const nodes = this.#count(this.#build(depth, this.#root));
-    this.#heap.storePointer(this.#root, 0);
-    return nodes;
-  }
+/**
+ * The benchmark game's shape; trees are built from the top, as in every program here. The heap is a constant of these
+ * functions, as it is in a program that has one: V8 compiles its parts in.
+ */
+function trees(heap: GoHeap, depth: number): () => number {
+  const { unsafePointer: pointer } = heap.types;
+  const type = heap.types.struct("tree", { left: pointer, right: pointer });
+  const root = heap.global(pointer);
+  const longerRoot = heap.global(pointer);
+  // Right children that are still to be visited, in a typed array: where a recursive function takes an address, V8 makes an
+  // object of the number.
+  const nodes = new Float64Array(MOST_DEPTH);
+  const depths = new Int32Array(MOST_DEPTH);
 
   /** Builds a tree from its root down: a node hangs from its parent before the next is allocated. */
-  #build(depth: number, root: Pointer): Pointer {
-    const heap = this.#heap;
-    const type = this.#type;
-    const nodes = this.#nodes;
-    const depths = this.#depths;
+  function build(depth: number, root: Pointer): Pointer {
     const tree = heap.newobject(type);
     heap.storePointer(root, tree);
     let node = tree;
@@ -258,9 +227,7 @@ class Trees {
     return tree;
   }
 
-  #count(tree: Pointer): number {
-    const heap = this.#heap;
-    const nodes = this.#nodes;
+  function count(tree: Pointer): number {
     // Without the plus sign each address would be an object: a parameter may be anything.
     let node = +tree;
     let count = 1;
@@ -278,6 +245,26 @@ class Trees {
     }
     return count;
   }
+
+  /** A tree is garbage as soon as it is counted, as it is in a language that sees when a variable dies. */
+  function buildAndCount(depth: number): number {
+    const nodes = count(build(depth, root));
+    heap.storePointer(root, 0);
+    return nodes;
+  }
+
+  return () => {
+    const least = 4;
+    let nodes = buildAndCount(depth + 1);
+    const longer = build(depth, longerRoot);
+    for (let d = least; d <= depth; d += 2) {
+      const trees = 2 ** (depth - d + least);
+      for (let i = 0; i < trees; i++) nodes += buildAndCount(d);
+    }
+    nodes += count(longer);
+    heap.storePointer(longerRoot, 0);
+    return nodes;
+  };
 }
 
 function finalizerTypes(heap: GoHeap): { object: GoType; pointer: GoType; finalizer: GoType } {
