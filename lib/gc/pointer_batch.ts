@@ -324,13 +324,18 @@ export class PointerBatch {
     }
     const start = page - info;
     const { marks } = this.#arena.bitmap;
-    if (marks[start << MARK_SHIFT] !== 0) return -1;
-    marks[start << MARK_SHIFT] = 1;
+    // Only its own bit: that of LARGE_REST may be set while other blocks that were taken with it are followed.
+    if ((marks[start << MARK_SHIFT] & 1) !== 0) return -1;
+    marks[start << MARK_SHIFT] |= 1;
     return this.#spans.ints[span + NO_SCAN] === 0 ? start : -1;
   }
 
   /** Queues the rest of a large object, from `page` on; false if there is no memory. */
   queueRest(page: number): boolean {
+    // The page may be the first of a span that is no more: what is left of its bits would hide the entry.
+    const { marks } = this.#arena.bitmap;
+    marks[page << MARK_SHIFT] &= ~(1 << LARGE_REST);
+    marks[(page << MARK_SHIFT) + 1] &= ~(1 << LARGE_REST);
     return this.#queue.put(page >>> REGION_SHIFT, entryOf(page, LARGE_REST, 0));
   }
 

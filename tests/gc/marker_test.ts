@@ -198,3 +198,51 @@ for (
     );
   });
 }
+
+Deno.test("large objects with a finalizer are marked by what points to them while they are followed", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { types } = heap;
+  const { unsafePointer } = types;
+  const large = types.array(unsafePointer, 5000);
+  const type = types.pointer(large);
+  const finalizer = { type: types.func([type], []), data: () => {} };
+  const n = 200;
+  const table = heap.newarray(unsafePointer, n);
+  heap.storePointer(heap.global(unsafePointer), table);
+  for (let i = 0; i < n; i++) {
+    // Objects of 72 words, so that the loop over those that were taken together loads pointers before its end.
+    const holders = heap.newarray(unsafePointer, 72);
+    heap.storePointer(table + i * WORD, holders);
+    const held = heap.newobject(large);
+    for (let word = 0; word < 72; word++) {
+      const holder = heap.newarray(unsafePointer, 6);
+      heap.storePointer(holders + word * WORD, holder);
+      heap.storePointer(holder, held);
+    }
+    heap.SetFinalizer({ type, data: held }, finalizer);
+  }
+  heap.SetGCPercent(100);
+  heap.GCcheckmarkenable();
+  heap.GC();
+  assertEquals(heap.runFinalizers(), 0);
+  assertEquals(heap.ReadMemStats().HeapObjects, 1 + n * (1 + 72 + 1));
+  heap.verify();
+});
+
+Deno.test("a large object is followed to its end, whatever spans were there before", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { unsafePointer } = heap.types;
+  const root = heap.global(unsafePointer);
+  for (let i = 0; i < 20_000; i++) heap.mallocgc(64, null, FlagNoScan);
+  heap.SetGCPercent(100);
+  heap.GC();
+  const words = 60_000;
+  const table = heap.newarray(unsafePointer, words);
+  heap.storePointer(root, table);
+  for (let word = 0; word < words; word++) {
+    heap.storePointer(table + word * WORD, heap.newarray(unsafePointer, 1));
+  }
+  heap.GC();
+  assertEquals(heap.ReadMemStats().HeapObjects, 1 + words);
+  heap.verify();
+});
