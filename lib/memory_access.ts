@@ -99,7 +99,7 @@ export class MemoryAccess {
 
   #loadPointerElsewhere(p: Pointer): Pointer {
     const memory = this.#otherMemory(p, this.pointerBytes, this.pointerBytes, false, 0);
-    const at = (p - memory.base) / 4;
+    const at = memory.index(p, 4);
     const high = this.isLong ? memory.u32[at + 1] : 0;
     return memory.u32[at] + high * 2 ** 32;
   }
@@ -263,7 +263,7 @@ export class MemoryAccess {
       }
     }
     if (!isStore) return memory;
-    const at = (p - memory.base) / 4;
+    const at = memory.index(p, 4);
     memory.u32[at] = pointer;
     if (this.isLong) memory.u32[at + 1] = pointer / 2 ** 32;
     this.barrier.shade(pointer);
