@@ -2,9 +2,10 @@
  * What the queue of marking is made of (mark_queue.ts), for its hot users to have as constants of their own.
  *
  * ```
- *   an entry, an int32:      │ 0 │ page in region 7 │ block in span 10 │ class 7 │
- *                               a small block: its span's first page, its number, its class
- *                               pages of a large object, yet to be followed: the first of them, 1, 0
+ *   an entry, an int32:      │ 0 │ more 5 │ page in region 7 │ block in span 10 │ class 7 │
+ *                               a run of blocks: how many follow the first one, all in one int32 of marks;
+ *                               the first one: its span's first page, its number, its class
+ *                               pages of a large object, yet to be followed: 0, the first of them, 1, 0
  *
  *   a chunk, 256 int32:      │ next chunk │ entry │ entry │ ...                      │ entry │
  *                                  │          ▲                      ▲
@@ -24,8 +25,14 @@ export const REGION_SHIFT = 7;
 export const ENTRY_PAGE_SHIFT = 17;
 export const ENTRY_WORD_SHIFT = 12;
 export const ENTRY_BLOCK_SHIFT = 7;
+/** Where the number of further blocks begins. */
+export const ENTRY_MORE_SHIFT = 24;
 /** The class in an entry. */
 export const ENTRY_CLASS_MASK = (1 << ENTRY_BLOCK_SHIFT) - 1;
+/** An entry of the first block alone. */
+export const ENTRY_FIRST_MASK: number = (1 << ENTRY_MORE_SHIFT) - 1;
+/** Where two entries differ whose blocks do not share an int32 of marks. */
+export const ENTRY_WORD_MASK: number = (1 << ENTRY_MORE_SHIFT) - (1 << ENTRY_WORD_SHIFT);
 /** The block number of pages of a large object. */
 export const LARGE_REST = 1;
 

@@ -26,10 +26,10 @@
  *   grey      values ──▶ the queue
  * ```
  *
- * Where objects lie in memory as they are reached, one load or store serves several of them: entries that follow
- * each other and share an int32 of marks are marked by one store, the types of all blocks in an int32 are looked
- * at together, and if there were many such entries, the values are expected to point into one page for a while
- * (`#greyNeighbours`; elsewhere `#greyScattered`, which expects nothing).
+ * Where objects lie in memory as they are reached, one load or store serves several of them: blocks that follow each
+ * other are one entry, entries that follow each other and share an int32 of marks are marked by one store, the types of
+ * all blocks in an int32 are looked at together, and if there were many such blocks, the values are expected to point
+ * into one page for a while (`#greyNeighbours`; elsewhere `#greyScattered`, which expects nothing).
  *
  * All arithmetic is in int32, which holds for an arena of 128 GiB: a page, a word in its span, and for slots a word in
  * a segment of 16 GiB (8 on 4-byte words), of which only one is worked on at a time.
@@ -73,7 +73,10 @@ const {
   CHUNK_MASK,
   ENTRY_BLOCK_SHIFT,
   ENTRY_CLASS_MASK,
+  ENTRY_FIRST_MASK,
+  ENTRY_MORE_SHIFT,
   ENTRY_PAGE_SHIFT,
+  ENTRY_WORD_MASK,
   ENTRY_WORD_SHIFT,
   LARGE_REST,
   REGION_SHIFT,
@@ -92,8 +95,8 @@ const ENOUGH_SLOTS = 512;
 const GROUP_SLOTS = 32 * MOST_WORDS;
 /** The most groups that are marked at a time, each two int32: an entry of the queue, and which of 32 blocks. */
 const GROUPS = CHUNK_MASK;
-/** So many entries a group on average, and what they point to is expected to lie together, too. */
-const ENTRIES_OF_NEIGHBOURS = 4;
+/** So many blocks a group on average, and what they point to is expected to lie together, too. */
+const BLOCKS_OF_NEIGHBOURS = 4;
 /** Entries that are taken from the queue in one round at most. */
 const OBJECTS = 2048;
 /** Pages of a large object that are followed in one round. */
@@ -157,6 +160,8 @@ export class Marker {
   /** Blocks that were marked and are to be followed: an entry and a bit for each of 32 blocks. */
   readonly #groups = new Int32Array(2 * GROUPS);
   #groupCount = 0;
+  /** How many blocks were taken from the queue for them. */
+  #taken = 0;
   /** Where the search for marked objects that were not followed goes on; -1 if there is none. */
   #searchSpan = -1;
   #searchWord = 0;
@@ -245,8 +250,12 @@ export class Marker {
    */
   forEachQueued(visit: (page: number, block: number, cls: number) => void): void {
     this.#queue.forEach((region, entry) => {
-      const page = (region << REGION_SHIFT) + (entry >>> ENTRY_PAGE_SHIFT);
-      visit(page, (entry >>> ENTRY_BLOCK_SHIFT) & 1023, entry & ENTRY_CLASS_MASK);
+      const first = entry & ENTRY_FIRST_MASK;
+      const page = (region << REGION_SHIFT) + (first >>> ENTRY_PAGE_SHIFT);
+      const block = (first >>> ENTRY_BLOCK_SHIFT) & 1023;
+      for (let more = 0; more <= entry >>> ENTRY_MORE_SHIFT; more++) {
+        visit(page, block + more, entry & ENTRY_CLASS_MASK);
+      }
     });
   }
 
@@ -288,11 +297,11 @@ export class Marker {
     while (
       taken + units < most && this.#batch.count <= ENOUGH_SLOTS && queue.take(most - taken - units)
     ) {
-      taken += queue.end - queue.from;
       groups += this.#markTaken();
+      taken += this.#taken;
       if (this.#groupCount > 0) units += this.#followGroups();
     }
-    this.#batch.areNeighbours = taken > groups * ENTRIES_OF_NEIGHBOURS;
+    this.#batch.areNeighbours = taken > groups * BLOCKS_OF_NEIGHBOURS;
     return taken + units;
   }
 
@@ -302,20 +311,24 @@ export class Marker {
     const { marks } = this.#arena.bitmap;
     const groups = this.#groups;
     const first = region << (REGION_SHIFT + MARK_SHIFT);
-    let last = entries[from];
+    let last = entries[from] & ENTRY_FIRST_MASK;
     let bits = 0;
     let looks = 1;
     let count = 0;
+    let taken = end - from;
     for (let i = from; i < end; i++) {
       const entry = entries[i];
-      if ((entry ^ last) >>> ENTRY_WORD_SHIFT !== 0) {
+      if (((entry ^ last) & ENTRY_WORD_MASK) !== 0) {
         count = markGroup(marks, first, groups, count, last, bits);
         looks++;
         bits = 0;
-        last = entry;
+        last = entry & ENTRY_FIRST_MASK;
       }
-      bits |= 1 << (entry >>> ENTRY_BLOCK_SHIFT);
+      const more = entry >>> ENTRY_MORE_SHIFT;
+      bits |= ((2 << more) - 1) << (entry >>> ENTRY_BLOCK_SHIFT);
+      taken += more;
     }
+    this.#taken = taken;
     this.#groupCount = markGroup(marks, first, groups, count, last, bits);
     return looks;
   }
@@ -337,7 +350,12 @@ export class Marker {
       const entry = groups[i];
       let bits = groups[i + 1];
       const shift = SIZE_SHIFT[entry & ENTRY_CLASS_MASK] - wordShift;
-      if ((shift - 1) >>> 0 >= WORDS_SHIFT || count > SLOTS - GROUP_SLOTS) {
+      if (count > SLOTS - GROUP_SLOTS) {
+        this.#batch.count = count;
+        this.#batch.flush();
+        count = 0;
+      }
+      if ((shift - 1) >>> 0 >= WORDS_SHIFT) {
         this.#batch.count = count;
         units += this.#followOneByOne(entry, bits);
         count = this.#batch.count;

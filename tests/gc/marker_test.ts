@@ -116,7 +116,10 @@ const BLOCK_BYTES = 48;
 const BLOCKS_A_PAGE = Math.floor(PAGE_BYTES / BLOCK_BYTES);
 
 /** Blocks without pointers, each held by a neighbour of those that hold the ones before and behind it. */
-function holdNeighbours(heap: GoHeap): { holders: Pointer[]; pages: Pointer[] } {
+function holdNeighbours(
+  heap: GoHeap,
+  bytes = BLOCK_BYTES,
+): { holders: Pointer[]; pages: Pointer[] } {
   const { unsafePointer } = heap.types;
   const n = 1000;
   const table = heap.newarray(unsafePointer, n);
@@ -128,7 +131,7 @@ function holdNeighbours(heap: GoHeap): { holders: Pointer[]; pages: Pointer[] } 
   });
   const pages = new Set<Pointer>();
   for (const holder of holders) {
-    const block = heap.mallocgc(BLOCK_BYTES, null, FlagNoScan);
+    const block = heap.mallocgc(bytes, null, FlagNoScan);
     heap.storePointer(holder, block);
     pages.add(block - block % PAGE_BYTES);
   }
@@ -177,6 +180,57 @@ Deno.test("among pointers to neighbours, one whose lower half is 0 is not taken 
   heap.GC();
   assertEquals(heap.findObject(block)?.size, 5 * PAGE_BYTES);
   assertEquals(heap.ReadMemStats().HeapObjects, 1 + 1000 + 999);
+});
+
+Deno.test("among pointers to neighbours, one 4 GiB before the next block is taken for what it is", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { holders } = holdNeighbours(heap);
+  const large = FlagNoScan | FlagNoZero;
+  const last = heap.mallocgc(5 * PAGE_BYTES, null, large) + 5 * PAGE_BYTES;
+  const boundary = Math.ceil(last / 2 ** 32) * 2 ** 32;
+  heap.mallocgc(boundary - last, null, large);
+  const target = heap.mallocgc(5 * PAGE_BYTES, null, large);
+  assertEquals(target, boundary);
+  heap.mallocgc(2 ** 32 - 6 * PAGE_BYTES, null, large);
+  // Three blocks in two pages, the second of which the boundary divides.
+  const bytes = 5376;
+  const blocks = [0, 1, 2].map(() => heap.mallocgc(bytes, null, FlagNoScan));
+  assertEquals(blocks[0], boundary + 2 ** 32 - PAGE_BYTES);
+  heap.storePointer(holders[500], blocks[0]);
+  heap.storePointer(holders[501], blocks[1]);
+  heap.storePointer(holders[502], blocks[2] - 2 ** 32);
+  heap.SetGCPercent(100);
+  heap.GC();
+  assertEquals(heap.findObject(target)?.base, target);
+  assertEquals(heap.ReadMemStats().HeapObjects, 1 + 1 + 1000 + 997 + 2);
+  heap.verify();
+});
+
+Deno.test("pointers to neighbours go on where one span ends and the next begins", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { holders, pages } = holdNeighbours(heap, 1024);
+  assertEquals(pages.length, holders.length * 1024 / PAGE_BYTES);
+  heap.SetGCPercent(100);
+  heap.GC();
+  assertEquals(heap.ReadMemStats().HeapObjects, 1 + 2 * holders.length);
+  heap.verify();
+});
+
+Deno.test("the blocks of a run that is queued are grey, each of them", () => {
+  using heap = new GoHeap({ platform: "linux/amd64", gcPercent: -1 });
+  const { holders } = holdNeighbours(heap);
+  const { marker, checkMark } = partsOf(heap);
+  for (const holder of holders) marker.grey(holder);
+  let queued = 0;
+  while (!marker.advance(new Slice(() => 1, 0, 64, 64))) {
+    checkMark.checkInvariant();
+    const bases = new Set<Pointer>();
+    marker.forEachQueued((page, block) => bases.add(page * PAGE_BYTES + block * BLOCK_BYTES));
+    queued = Math.max(queued, bases.size);
+  }
+  assert(queued > 500, `${queued} blocks`);
+  marker.abandon();
+  heap.verify();
 });
 
 for (
