@@ -86,6 +86,7 @@ export {
   SharedAddressSpace,
 } from "./lib/platform/address_space.ts";
 export { Pool } from "./lib/pool.ts";
+export { add } from "./lib/platform/pointer.ts";
 export type { Platform, Pointer } from "./lib/platform/platform.ts";
 export { type GoField, type GoMethod, GoType, Kind } from "./lib/types/go_type.ts";
 export type { Itab } from "./lib/types/itab.ts";

@@ -11,7 +11,7 @@
  */
 
 import { main as command } from "../cli.ts";
-import { FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../mod.ts";
+import { add, FlagNoScan, FlagNoZero, GoHeap, type GoType, type Pointer } from "../mod.ts";
 import type { Prepare, Prepared } from "./measure.ts";
 import { makeGraph, randomBelow, type Workload } from "./workloads.ts";
 
@@ -214,7 +214,7 @@ function trees(heap: GoHeap, depth: number): () => number {
         const left = heap.newobject(type);
         heap.storePointer(node, left);
         const right = heap.newobject(type);
-        heap.storePointer(node + WORD_BYTES, right);
+        heap.storePointer(add(node, WORD_BYTES), right);
         nodes[waiting] = right;
         depths[waiting++] = below;
         node = left;
@@ -235,7 +235,7 @@ function trees(heap: GoHeap, depth: number): () => number {
     while (true) {
       const left = heap.loadPointer(node);
       if (left !== 0) {
-        nodes[waiting++] = heap.loadPointer(node + WORD_BYTES);
+        nodes[waiting++] = heap.loadPointer(add(node, WORD_BYTES));
         node = left;
       } else {
         if (waiting === 0) break;

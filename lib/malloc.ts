@@ -116,6 +116,8 @@ const enum Fast {
   Pattern = 3,
   TinyAddress = 4,
   Taken = 7,
+  ClassShift = 3,
+  Classes = 127,
   // Of its ints.
   TinyUsed = 1,
   TinyObjects = 2,
@@ -130,6 +132,7 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.Pattern, PATTERN],
   [Fast.TinyAddress, TINY_ADDRESS],
   [Fast.Taken, TAKEN],
+  [Fast.ClassShift, CLASS_SHIFT],
   [Fast.TinyUsed, TINY_USED],
   [Fast.TinyObjects, TINY_OBJECTS],
   [Fast.DeadPattern, DEAD_PATTERN],
@@ -236,7 +239,7 @@ export class Malloc {
       if (flags === Fast.NoScan) {
         at = RUN_OF_BYTES[size] | 0;
       } else if (flags === 0 && type != null && type.size === size) {
-        at = RUN_OF[size] | 0;
+        at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
         pattern = type.pattern;
       }
       const p = runs[at];
@@ -253,7 +256,7 @@ export class Malloc {
   /** The implementation of Go's `new`. */
   newobject(type: GoType): Pointer {
     if (type != null) {
-      const at = RUN_OF[type.size] | 0;
+      const at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
       const runs = this.runs;
       const p = runs[at];
       if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === type.pattern) {

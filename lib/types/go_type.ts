@@ -23,6 +23,7 @@
  */
 
 import type { Pointer } from "../platform/platform.ts";
+import { MAX_SMALL_BYTES, sizeToClass } from "../spans/size_classes.ts";
 import type { PointerMap } from "./pointer_map.ts";
 
 /**
@@ -147,6 +148,8 @@ export class GoType {
   declare readonly string: string;
   /** Bytes in a value, a multiple of `align`. */
   declare readonly size: number;
+  /** The size class of a value; 0 if it is empty or larger than all of them. */
+  declare readonly sizeClass: number;
   /** Alignment of a variable, in bytes. */
   declare readonly align: number;
   /** Alignment of a field, in bytes; always `align` in the gc compiler. */
@@ -196,7 +199,6 @@ export class GoType {
     this.words = shape.words;
     this.pointerFree = shape.pointerFree;
     this.typeBits = shape.typeBits;
-    this.pattern = pattern;
     this.pointers = shape.pointers;
     this.directIface = shape.directIface;
     this.elem = shape.elem;
@@ -207,6 +209,11 @@ export class GoType {
     this.results = shape.results;
     this.variadic = shape.variadic;
     this.methods = shape.methods;
+    // Written once, and never for a type that is still to be completed: V8 compiles both into a program that has the type as
+    // a constant.
+    if (shape.kind === Kind.Invalid) return;
+    this.sizeClass = shape.size > 0 && shape.size <= MAX_SMALL_BYTES ? sizeToClass(shape.size) : 0;
+    this.pattern = pattern;
   }
 
   /** What `console.log` shows: all that matters of the type, without the types it is made of. */

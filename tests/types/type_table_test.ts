@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { platformNamed } from "../../lib/platform/platform.ts";
+import { MAX_SMALL_BYTES, sizeToClass } from "../../lib/spans/size_classes.ts";
 import { type GoType, Kind } from "../../lib/types/go_type.ts";
 import { type Fields, TypeTable } from "../../lib/types/type_table.ts";
 import { maskString, typesFor } from "./type_helpers.ts";
@@ -235,4 +236,13 @@ Deno.test("console.log of a type shows what it is, and not what it is made of", 
     'methods: [ "String() string" ]',
   );
   assert(Deno.inspect(t.int).length < 100);
+});
+
+Deno.test("a type knows the size class of its values, whether it was completed at once or later", () => {
+  const t = typesFor("linux/amd64");
+  for (const size of [0, 1, 8, 9, 48, 49, 1024, 1025, MAX_SMALL_BYTES, MAX_SMALL_BYTES + 1]) {
+    const bytes = t.array(t.uint8, size);
+    const expected = size > 0 && size <= MAX_SMALL_BYTES ? sizeToClass(size) : 0;
+    assertEquals([bytes.sizeClass, t.named(`T${size}`, bytes).sizeClass], [expected, expected]);
+  }
 });
