@@ -335,32 +335,40 @@ export class Marker {
 
   /** Notes the pointers of the groups; returns what that counts for beside the entries. */
   #followGroups(): number {
+    const groups = this.#groups;
+    this.#batch.enterSegment(this.#queue.region << REGION_SHIFT);
+    let units = 0;
+    for (let i = 0; (i = this.#followSmall(i)) < this.#groupCount;) {
+      if (this.#batch.count > SLOTS - GROUP_SLOTS) {
+        this.#batch.flush();
+        continue;
+      }
+      units += this.#followOneByOne(groups[i], groups[i + 1]);
+      i += 2;
+    }
+    return units;
+  }
+
+  /**
+   * Notes the pointers of groups from place `from` on, up to one for which there may be no room, or whose blocks may begin in
+   * the middle of an int32 of types; returns its place. As in pointer_batch.ts, the loop calls nothing.
+   */
+  #followSmall(from: number): number {
     const { types } = this.#arena.bitmap;
     const groups = this.#groups;
-    const end = this.#groupCount;
+    const end = this.#groupCount | 0;
     const slots = this.#batch.slots;
-    const wordShift = this.#wordShift;
-    const pageWordShift = this.#pageWordShift;
+    const wordShift = this.#wordShift | 0;
+    const pageWordShift = this.#pageWordShift | 0;
     const firstPage = this.#queue.region << REGION_SHIFT;
-    this.#batch.enterSegment(firstPage);
     const firstInSegment = firstPage & SEGMENT_MASK;
-    let units = 0;
-    let count = this.#batch.count;
-    for (let i = 0; i < end; i += 2) {
+    let count = this.#batch.count | 0;
+    let i = from | 0;
+    for (; i < end; i += 2) {
       const entry = groups[i];
       let bits = groups[i + 1];
       const shift = SIZE_SHIFT[entry & ENTRY_CLASS_MASK] - wordShift;
-      if (count > SLOTS - GROUP_SLOTS) {
-        this.#batch.count = count;
-        this.#batch.flush();
-        count = 0;
-      }
-      if ((shift - 1) >>> 0 >= WORDS_SHIFT) {
-        this.#batch.count = count;
-        units += this.#followOneByOne(entry, bits);
-        count = this.#batch.count;
-        continue;
-      }
+      if ((shift - 1) >>> 0 >= WORDS_SHIFT || count > SLOTS - GROUP_SLOTS) break;
       const page = entry >>> ENTRY_PAGE_SHIFT;
       const of32 = (entry >>> ENTRY_WORD_SHIFT) & 31;
       const firstWord = ((firstInSegment + page) << pageWordShift) + (of32 << (5 + shift));
@@ -381,7 +389,7 @@ export class Marker {
       } while (bits !== 0);
     }
     this.#batch.count = count;
-    return units;
+    return i;
   }
 
   /** Follows blocks of a group of which any may begin in the middle of an int32 of types, or a large object. */

@@ -88,6 +88,19 @@ function tailOf(page: number): number {
   return (page >>> REGION_SHIFT) * REGION_INTS + TAIL;
 }
 
+/** The page of a value, counted from the arena's start; one that the arena does not have, if that is far away. */
+function pageOf(low: number, high: number, basePage: number, baseHigh: number): number {
+  const above = (high - baseHigh) >>> 0;
+  return above > 32 ? -1 : ((above << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
+}
+
+/** The number of the block at the place `low` of a page with `info`; none that there is, if it is no block of a small object. */
+function blockOf(info: number, low: number): number {
+  const cls = info >>> INFO_CLASS_SHIFT;
+  const unit = ((info & INFO_PAGE_MASK) << (PAGE_SHIFT - 3)) | ((low >>> 3) & (PAGE_BYTES / 8 - 1));
+  return Math.imul(unit, FACTOR[cls]) >>> LIMIT[cls];
+}
+
 /** The batch of one marker. See the head of the module. */
 export class PointerBatch {
   /** Words of the heap that are to be loaded, counted from the segment's start. */
@@ -130,7 +143,7 @@ export class PointerBatch {
     this.#values[0] = p | 0;
     this.#values[1] = Math.floor(p / 2 ** 32);
     this.#queue.reserve(1, this.#arena.usedPages);
-    this.#greyScattered(0, 1);
+    this.#grey(0);
   }
 
   /** Has slots count from the segment of `page`: what was noted in another one is dealt with first. */
@@ -148,12 +161,12 @@ export class PointerBatch {
     this.count = 0;
     this.#queue.reserve(count, this.#arena.usedPages);
     if (this.areNeighbours && this.#isPlain && this.#arena.usedPages <= MOST_NEAR_PAGES) {
-      this.#greyNeighbours(count);
+      for (let i = 0; (i = this.#greyNeighbours(i, count)) < count; i++) this.#grey(i);
       return;
     }
     if (this.#wordShift === 3) this.#loadLong(count);
     else this.#loadShort(count);
-    this.#greyScattered(0, count);
+    for (let i = 0; (i = this.#greyScattered(i, count)) < count; i++) this.#grey(i);
   }
 
   /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
@@ -197,54 +210,50 @@ export class PointerBatch {
     return this.#wordShift === 3 && this.#arena.upperMemory === null && this.#segment === 0;
   }
 
-  /** Queues what the values from `from` to `end` point to. */
-  #greyScattered(from: number, end: number): void {
+  // The two loops call nothing, so that V8 keeps what they need in registers. They end at a value that needs more.
+
+  /** Queues what the values from `from` on point to; returns the first that needs more than that, or `end`. */
+  #greyScattered(from: number, end: number): number {
     const values = this.#values;
     const { pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
     const baseHigh = this.#baseHigh | 0;
     const basePage = this.#basePage | 0;
     const last = end | 0;
-    for (let i = from | 0; i < last; i++) {
+    let i = from | 0;
+    for (; i < last; i++) {
       const low = values[2 * i];
       const high = values[2 * i + 1];
-      const pages = (high - baseHigh) >>> 0;
-      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
-      if (pages > 32 || page >>> 0 >= usedPages) {
-        if (high === 0 && low !== 0) this.#checkSmall(low >>> 0, i);
-        continue;
+      const page = pageOf(low, high, basePage, baseHigh);
+      if (page >>> 0 >= usedPages) {
+        if ((low | high) === 0) continue;
+        break;
       }
       const info = pageInfo[page];
+      const block = blockOf(info, low);
       const cls = info >>> INFO_CLASS_SHIFT;
-      const pageInSpan = info & INFO_PAGE_MASK;
-      const limit = LIMIT[cls];
-      const unit = (pageInSpan << (PAGE_SHIFT - 3)) | ((low >>> 3) & (PAGE_BYTES / 8 - 1));
-      const block = Math.imul(unit, FACTOR[cls]) >>> limit;
-      if (block >= limit >> LIMIT_SHIFT) {
-        this.#greyOther(page, low, i);
-        continue;
-      }
-      const start = page - pageInSpan;
+      const start = page - (info & INFO_PAGE_MASK);
       const at = tailOf(start);
-      const tail = this.#placeBehind(regions[at], start, block);
-      if (tail < 0) continue;
+      const tail = regions[at];
+      if (block >= LIMIT[cls] >> LIMIT_SHIFT || (tail & CHUNK_MASK) === 0) break;
       entries[tail] = entryOf(start, block, cls);
       regions[at] = tail + 1;
     }
+    return i;
   }
 
   /**
-   * Loads and queues what `count` slots say, where one value and the next point into one page more often than not, if not
-   * to the next block. What is none of this goes the other way.
+   * Loads and queues what the slots from `from` on say, where one value and the next point into one page more often than not,
+   * if not to the next block.
    */
-  #greyNeighbours(count: number): void {
+  #greyNeighbours(from: number, count: number): number {
     const slots = this.slots;
     const { memory: { i32 }, pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
     const baseHigh = this.#baseHigh | 0;
     const basePage = this.#basePage | 0;
     const end = count | 0;
-    let i = 0;
+    let i = from | 0;
     while (i < end) {
       let low = i32[slots[i] << 1];
       const high = i32[slots[i] << 1 | 1];
@@ -252,10 +261,8 @@ export class PointerBatch {
         do i++; while (i < end && (i32[slots[i] << 1] | i32[slots[i] << 1 | 1]) === 0);
         continue;
       }
-      const pages = (high - baseHigh) >>> 0;
-      const page = ((pages << (32 - PAGE_SHIFT)) + (low >>> PAGE_SHIFT) - basePage) | 0;
-      const isInside = pages <= 32 && page >>> 0 < usedPages;
-      const info = isInside ? pageInfo[page] : 0;
+      const page = pageOf(low, high, basePage, baseHigh);
+      const info = page >>> 0 < usedPages ? pageInfo[page] : 0;
       const cls = info >>> INFO_CLASS_SHIFT;
       const limit = LIMIT[cls];
       const blocks = limit >> LIMIT_SHIFT;
@@ -269,14 +276,12 @@ export class PointerBatch {
       if (block >= blocks || (tail & CHUNK_MASK) === 0 || low >>> 20 === 0xfff) {
         this.#values[2 * i] = low;
         this.#values[2 * i + 1] = high;
-        this.#greyScattered(i, ++i);
-        continue;
+        break;
       }
       const size = BLOCK_BYTES[cls];
       const entry = entryOf(start, 0, cls);
       const pageLow = low & -PAGE_BYTES;
       const chunkEnd = tail | CHUNK_MASK;
-      // Nothing is called in this loop, so that V8 keeps it in registers.
       do {
         const first = block;
         const most = Math.min(31 - (block & 31), blocks - 1 - block);
@@ -297,30 +302,38 @@ export class PointerBatch {
       } while (block < blocks);
       regions[at] = tail;
     }
+    return i;
   }
 
-  /**
-   * The place of the next entry in the region of the span at page `start`, whose TAIL is `tail`; -1 if there is no memory, and
-   * then `block` is marked.
-   */
-  #placeBehind(tail: number, start: number, block: number): number {
-    if ((tail & CHUNK_MASK) !== 0) return tail;
-    const place = this.#queue.chunkFor(start >>> REGION_SHIFT, tail);
-    if (place < 0) this.#markUnqueued(start, block);
-    return place;
-  }
-
-  /** Greys a large object, or checks that a pointer is one that may be anywhere but in a block. */
-  #greyOther(page: number, low: number, i: number): void {
+  /** Queues what value `i` points to, or marks it, or checks that it is a pointer that may be anywhere but in a block. */
+  #grey(i: number): void {
+    const low = this.#values[2 * i];
+    const high = this.#values[2 * i + 1];
+    const page = pageOf(low, high, this.#basePage, this.#baseHigh);
+    if (page >>> 0 >= this.#arena.usedPages) {
+      // A small integer in a pointer word was never an address.
+      const isSmall = high === 0 && low >>> 0 < this.#arena.platform.physPageBytes;
+      if (isSmall && low !== 0) this.#invalid(i);
+      return;
+    }
     const info = this.#arena.pageInfo[page];
     const cls = info >> INFO_CLASS_SHIFT;
-    if (cls > 0) {
-      const offset = ((info & INFO_PAGE_MASK) << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
+    if (cls <= 0) {
+      const start = this.#markLarge(page, low, i);
+      if (start >= 0 && !this.queueRest(start)) this.overflowed = true;
+      return;
+    }
+    const pageInSpan = info & INFO_PAGE_MASK;
+    const block = blockOf(info, low);
+    if (block >= LIMIT[cls] >> LIMIT_SHIFT) {
+      const offset = (pageInSpan << PAGE_SHIFT) | (low & (PAGE_BYTES - 1));
       this.#checkSlack(offset % CLASS_TO_SIZE[cls], i);
       return;
     }
-    const start = this.#markLarge(page, low, i);
-    if (start >= 0 && !this.queueRest(start)) this.overflowed = true;
+    const start = page - pageInSpan;
+    if (!this.#queue.put(start >>> REGION_SHIFT, entryOf(start, block, cls))) {
+      this.#markUnqueued(start, block);
+    }
   }
 
   /** Marks a block that cannot be queued. */
@@ -363,11 +376,6 @@ export class PointerBatch {
   /** Go's bitmap has a block boundary behind the last block, so its first word may be pointed to. */
   #checkSlack(offset: number, i: number): void {
     if (offset >= 1 << this.#wordShift) this.#invalid(i);
-  }
-
-  /** A small integer in a pointer word was never an address. */
-  #checkSmall(low: number, i: number): void {
-    if (low < this.#arena.platform.physPageBytes) this.#invalid(i);
   }
 
   /** Value `i` points where no object can be. */
