@@ -112,11 +112,10 @@ export class MemoryAccess {
     const place = (p - this.beforeStart) / 8;
     const word = place | 0;
     const mantissa = value + Double.Implied;
-    const isAddress = value >= 0 && value < Double.Implied && mantissa - Double.Implied === value &&
-      typeof value === "number";
     if (
       word + 1 / 16 === place && word >>> 0 < plainWords >>> 0 && typeof p === "number" &&
-      isAddress
+      value >= 0 && value < Double.Implied && mantissa - Double.Implied === value &&
+      typeof value === "number"
     ) {
       f64[word] = mantissa / Double.Scale / Double.Scale - Double.LeastNormal;
     } else {
