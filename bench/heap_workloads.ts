@@ -201,7 +201,10 @@ function trees(heap: GoHeap, depth: number): () => number {
   const nodes = new Float64Array(MOST_DEPTH);
   const depths = new Int32Array(MOST_DEPTH);
 
-  /** Builds a tree from its root down: a node hangs from its parent before the next is allocated. */
+  /**
+   * Builds a tree from its root down, a left child and all below it before the right one: a node hangs from its parent before
+   * the next is allocated.
+   */
   function build(depth: number, root: Pointer): Pointer {
     const tree = heap.newobject(type);
     heap.storePointer(root, tree);
@@ -209,20 +212,18 @@ function trees(heap: GoHeap, depth: number): () => number {
     let below = depth;
     let waiting = 0;
     while (true) {
-      below--;
-      if (below >= 0) {
-        const left = heap.newobject(type);
-        heap.storePointer(node, left);
-        const right = heap.newobject(type);
-        heap.storePointer(add(node, WORD_BYTES), right);
-        nodes[waiting] = right;
+      let slot = node;
+      if (below > 0) {
+        below--;
+        nodes[waiting] = node;
         depths[waiting++] = below;
-        node = left;
       } else {
         if (waiting === 0) break;
-        node = nodes[--waiting];
+        slot = add(nodes[--waiting], WORD_BYTES);
         below = depths[waiting];
       }
+      node = heap.newobject(type);
+      heap.storePointer(slot, node);
     }
     return tree;
   }
