@@ -60,6 +60,8 @@ export const STORED = -2;
 /** The page in a segment: so many that their words have numbers which are int32. */
 export const SEGMENT_MASK = 2 ** 21 - 1;
 
+/** So many values are dealt with one by one where one of them needs more than the loop gives: it seldom comes alone. */
+const FEW = 8;
 /** So many pages of words have halves whose numbers are int32. */
 const MOST_NEAR_PAGES = 2 ** 20;
 
@@ -166,7 +168,9 @@ export class PointerBatch {
     }
     if (this.#wordShift === 3) this.#loadLong(count);
     else this.#loadShort(count);
-    for (let i = 0; (i = this.#greyScattered(i, count)) < count; i++) this.#grey(i);
+    for (let i = 0; (i = this.#greyScattered(i, count)) < count;) {
+      for (const end = Math.min(i + FEW, count); i < end; i++) this.#grey(i);
+    }
   }
 
   /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
