@@ -236,10 +236,11 @@ export class PointerBatch {
       const info = pageInfo[page];
       const block = blockOf(info, low);
       const cls = info >>> INFO_CLASS_SHIFT;
+      if (block >= LIMIT[cls] >> LIMIT_SHIFT) break;
       const start = page - (info & INFO_PAGE_MASK);
       const at = tailOf(start);
       const tail = regions[at];
-      if (block >= LIMIT[cls] >> LIMIT_SHIFT || (tail & CHUNK_MASK) === 0) break;
+      if ((tail & CHUNK_MASK) === 0) break;
       entries[tail] = entryOf(start, block, cls);
       regions[at] = tail + 1;
     }
@@ -274,14 +275,12 @@ export class PointerBatch {
       const pageInSpan = info & INFO_PAGE_MASK;
       const firstUnit = pageInSpan << (PAGE_SHIFT - 3);
       let block = Math.imul(firstUnit | ((low >>> 3) & (PAGE_BYTES / 8 - 1)), factor) >>> limit;
+      // Behind the last MiB before 4 GiB the upper halves of neighbours differ.
+      if (block >= blocks || low >>> 20 === 0xfff) break;
       const start = page - pageInSpan;
       const at = tailOf(start);
       let tail = regions[at];
-      if (block >= blocks || (tail & CHUNK_MASK) === 0 || low >>> 20 === 0xfff) {
-        this.#values[2 * i] = low;
-        this.#values[2 * i + 1] = high;
-        break;
-      }
+      if ((tail & CHUNK_MASK) === 0) break;
       const size = BLOCK_BYTES[cls];
       const entry = entryOf(start, 0, cls);
       const pageLow = low & -PAGE_BYTES;
@@ -305,6 +304,10 @@ export class PointerBatch {
         block = Math.imul(firstUnit | (offset >>> 3), factor) >>> limit;
       } while (block < blocks);
       regions[at] = tail;
+    }
+    if (i < end) {
+      this.#values[2 * i] = i32[slots[i] << 1];
+      this.#values[2 * i + 1] = i32[slots[i] << 1 | 1];
     }
     return i;
   }
