@@ -97,7 +97,7 @@ const GROUP_SLOTS = 32 * MOST_WORDS;
 const GROUPS = CHUNK_MASK;
 /** So many blocks a group on average, and what they point to is expected to lie together, too. */
 const BLOCKS_OF_NEIGHBOURS = 4;
-/** Entries that are taken from the queue in one round at most. */
+/** So many objects in one round, and no more are taken from the queue. The last chunk may have four times as many. */
 const OBJECTS = 2048;
 /** Pages of a large object that are followed in one round. */
 const CHUNK_PAGES = 4;
