@@ -74,6 +74,7 @@ const {
   CLASS_TO_PAGES,
   CLASS_TO_SIZE,
   MAX_SMALL_BYTES,
+  NUM_SIZE_CLASSES,
   TINY_BYTES,
   TINY_SIZE_CLASS,
 } = sizeClasses;
@@ -117,6 +118,7 @@ const enum Fast {
   TinyAddress = 4,
   Taken = 7,
   ClassShift = 3,
+  /** All classes are in these bits: what V8 knows that much of, it adds to without a look. */
   Classes = 127,
   // Of its ints.
   TinyUsed = 1,
@@ -139,7 +141,9 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.TinyBytes, TINY_BYTES],
   [Fast.NoScan, FlagNoScan],
 ];
-if (LITERALS.some(([literal, constant]) => literal !== constant)) {
+const isTrue = LITERALS.every(([literal, constant]) => literal === constant) &&
+  NUM_SIZE_CLASSES <= Fast.Classes + 1;
+if (!isTrue) {
   throw new GoThrow("a literal of the fast path is not what it stands for");
 }
 
