@@ -196,8 +196,8 @@ function trees(heap: GoHeap, depth: number): () => number {
   const type = heap.types.struct("tree", { left: pointer, right: pointer });
   const root = heap.global(pointer);
   const longerRoot = heap.global(pointer);
-  // Right children that are still to be visited, in a typed array: where a recursive function takes an address, V8 makes an
-  // object of the number.
+  // Parents that wait for a right child, or right children that are still to be visited, in a typed array: where a recursive
+  // function takes an address, V8 makes an object of the number.
   const nodes = new Float64Array(MOST_DEPTH);
   const depths = new Int32Array(MOST_DEPTH);
 

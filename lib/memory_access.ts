@@ -26,9 +26,9 @@
  *   x 2^537 x 2^537 - 2^52       p
  * ```
  *
- * Nothing is rounded on the way, nor back. Only additions meet a subnormal number: many processors take 150 cycles to
- * multiply one, and no longer than ever to add it. Two halves of the word, made float64 and put together, take twice as many
- * instructions. Where subnormal numbers are taken for 0, as in threads that play sound, all take the last way.
+ * Nothing is rounded on the way, nor back. Only additions meet a subnormal number: what else is done with one may cost some
+ * processors a hundred cycles and more. Two halves of the word, made float64 and put together, take more instructions. Where
+ * subnormal numbers are taken for 0, as in threads that play sound, all take the last way.
  *
  * With efence the quick ways are given an arena of no bytes, so that every access takes the last way, where the
  * fence is asked. Other heaps have nothing to do with it.

@@ -77,6 +77,7 @@ export const TINY_OBJECTS = 2;
 
 /** PATTERN: the run's blocks are dead, as objects without pointers are. */
 export const DEAD_PATTERN = 0;
+
 /** CONTENTS: the run's blocks hold zeroes. */
 export const CLEAN = 0;
 /** CONTENTS: they hold zeroes since they were cleared for this run, and what they held is kept. */

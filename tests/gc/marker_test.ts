@@ -224,9 +224,9 @@ Deno.test("the blocks of a run that is queued are grey, each of them", () => {
   let queued = 0;
   while (!marker.advance(new Slice(() => 1, 0, 64, 64))) {
     checkMark.checkInvariant();
-    const bases = new Set<Pointer>();
-    marker.forEachQueued((page, block) => bases.add(page * PAGE_BYTES + block * BLOCK_BYTES));
-    queued = Math.max(queued, bases.size);
+    const blocks = new Set<string>();
+    marker.forEachQueued((page, block) => blocks.add(`${page} ${block}`));
+    queued = Math.max(queued, blocks.size);
   }
   assert(queued > 500, `${queued} blocks`);
   marker.abandon();
