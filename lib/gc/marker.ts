@@ -58,6 +58,7 @@ import * as spanRecord from "../spans/span_record.ts";
 import type { SpanTable } from "../spans/span_table.ts";
 import type { GoType } from "../types/go_type.ts";
 import * as markEntry from "./mark_entry.ts";
+import { MarkGroups } from "./mark_groups.ts";
 import { MarkQueue } from "./mark_queue.ts";
 import * as pointerBatch from "./pointer_batch.ts";
 import { PointerBatch } from "./pointer_batch.ts";
@@ -70,13 +71,11 @@ const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_SIZE } = sizeClasses;
 const { BLOCKS, CLASS, IN_USE, NO_SCAN, START, STATE } = spanRecord;
 const {
-  CHUNK_MASK,
   ENTRY_BLOCK_SHIFT,
   ENTRY_CLASS_MASK,
   ENTRY_FIRST_MASK,
   ENTRY_MORE_SHIFT,
   ENTRY_PAGE_SHIFT,
-  ENTRY_WORD_MASK,
   ENTRY_WORD_SHIFT,
   LARGE_REST,
   REGION_SHIFT,
@@ -91,62 +90,20 @@ const MOST_WORDS = 1 << WORDS_SHIFT;
 
 /** Pointers that are enough to be loaded at a time. */
 const ENOUGH_SLOTS = 512;
-/** The most that a group of 32 blocks of 16 words can have. */
-const GROUP_SLOTS = 32 * MOST_WORDS;
-/** The most groups that are marked at a time, each two int32: an entry of the queue, and which of 32 blocks. */
-const GROUPS = CHUNK_MASK;
+/** The blocks that a group can have: no fewer are followed within groups. */
+const GROUP_BLOCKS = 32;
 /** So many blocks a group on average, and what they point to is expected to lie together, too. */
 const BLOCKS_OF_NEIGHBOURS = 4;
+/** The same is expected of so few blocks that no time is lost. */
+const FEW_BLOCKS = 8;
+/** One of so many blocks led to by another of its group, and more of them are expected. */
+const BLOCKS_OF_ONE_WITHIN = 4;
 /** So many objects in one round, and no more are taken from the queue. The last chunk may have four times as many. */
 const OBJECTS = 2048;
 /** Pages of a large object that are followed in one round. */
 const CHUNK_PAGES = 4;
 /** What following them counts for in a slice. */
 const UNITS_A_CHUNK = 1024;
-
-/** log2 of the block size by class; for sizes that are not a power of two, more than any. */
-const SIZE_SHIFT = new Int32Array(CLASS_TO_SIZE.length).fill(31);
-CLASS_TO_SIZE.forEach((size, cls) => {
-  if (size > 0 && (size & (size - 1)) === 0) SIZE_SHIFT[cls] = 31 - Math.clz32(size);
-});
-
-/** log2 of the entries for one block size in POINTERS_OF. */
-const BLOCKS_SHIFT = 8;
-/**
- * The bits of POINTER_BITS that belong to some of the blocks in an int32 of types, for blocks of 2, 4, 8 and 16
- * words: by log2 of the words, then by a bit for each block.
- */
-const POINTERS_OF = new Int32Array((WORDS_SHIFT + 1) << BLOCKS_SHIFT);
-for (let shift = 1; shift <= WORDS_SHIFT; shift++) {
-  for (let word = 0; word < MOST_WORDS; word++) {
-    for (let blocks = 0; blocks < 1 << (MOST_WORDS >> shift); blocks++) {
-      if ((blocks & (1 << (word >> shift))) === 0) continue;
-      POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks] |= POINTER_BITS & (3 << (word << 1));
-    }
-  }
-}
-
-/**
- * Marks those of 32 blocks that are neither marked nor free, since what a free block's owner once pointed to it stays
- * free; adds them to `groups`, if there are any, and returns how long that is then. No branch depends on the marks,
- * which have a long way.
- */
-function markGroup(
-  marks: Int32Array,
-  first: number,
-  groups: Int32Array,
-  count: number,
-  entry: number,
-  blocks: number,
-): number {
-  const at = first + ((entry >>> ENTRY_WORD_SHIFT) << 1);
-  const marked = marks[at];
-  const white = blocks & ~(marked | marks[at + 1]);
-  marks[at] = marked | white;
-  groups[count] = entry;
-  groups[count + 1] = white;
-  return count + (((white | -white) >>> 31) << 1);
-}
 
 /** The marker of one heap. See the head of the module. */
 export class Marker {
@@ -157,11 +114,9 @@ export class Marker {
   readonly #pageWordShift: number;
   readonly #queue: MarkQueue;
   readonly #batch: PointerBatch;
-  /** Blocks that were marked and are to be followed: an entry and a bit for each of 32 blocks. */
-  readonly #groups = new Int32Array(2 * GROUPS);
-  #groupCount = 0;
-  /** How many blocks were taken from the queue for them. */
-  #taken = 0;
+  readonly #groups: MarkGroups;
+  /** Whether blocks are expected to lead to others of their group, where neighbours are expected. */
+  #expectsWithin = true;
   /** Where the search for marked objects that were not followed goes on; -1 if there is none. */
   #searchSpan = -1;
   #searchWord = 0;
@@ -178,6 +133,7 @@ export class Marker {
     this.#pageWordShift = PAGE_SHIFT - this.#wordShift;
     this.#queue = new MarkQueue(stats, options.maxQueueEntries);
     this.#batch = new PointerBatch(arena, spans, this.#queue, options.invalidPointerThrows ?? true);
+    this.#groups = new MarkGroups(arena, this.#queue, this.#batch);
   }
 
   /** Greys the block that `p` points into, if there is one. */
@@ -291,105 +247,45 @@ export class Marker {
    */
   #followQueued(most: number): number {
     const queue = this.#queue;
-    let taken = 0;
-    let groups = 0;
+    const groups = this.#groups;
+    const isWithin = most >= GROUP_BLOCKS && this.#expectsWithin && this.#batch.areNear;
+    let blocks = 0;
+    let within = 0;
+    let looks = 0;
     let units = 0;
     while (
-      taken + units < most && this.#batch.count <= ENOUGH_SLOTS && queue.take(most - taken - units)
+      blocks + units < most && this.#batch.count <= ENOUGH_SLOTS &&
+      queue.take(most - blocks - units)
     ) {
-      groups += this.#markTaken();
-      taken += this.#taken;
-      if (this.#groupCount > 0) units += this.#followGroups();
+      looks += groups.mark();
+      units += this.#followGroups(isWithin);
+      blocks += groups.taken + groups.within;
+      within += groups.within;
     }
-    this.#batch.areNeighbours = taken > groups * BLOCKS_OF_NEIGHBOURS;
-    return taken + units;
+    const areFew = blocks + units < FEW_BLOCKS;
+    const areNeighbours = areFew || blocks > looks * BLOCKS_OF_NEIGHBOURS;
+    this.#batch.areNeighbours = areNeighbours;
+    if (areFew || !areNeighbours) this.#expectsWithin = true;
+    else if (isWithin) this.#expectsWithin = within * BLOCKS_OF_ONE_WITHIN > blocks;
+    return blocks + units;
   }
 
-  /** Marks the blocks taken, those of an int32 of marks at once; returns how often that was. */
-  #markTaken(): number {
-    const { entries, from, end, region } = this.#queue;
-    const { marks } = this.#arena.bitmap;
-    const groups = this.#groups;
-    const first = region << (REGION_SHIFT + MARK_SHIFT);
-    let last = entries[from] & ENTRY_FIRST_MASK;
-    let bits = 0;
-    let looks = 1;
-    let count = 0;
-    let taken = end - from;
-    for (let i = from; i < end; i++) {
-      const entry = entries[i];
-      if (((entry ^ last) & ENTRY_WORD_MASK) !== 0) {
-        count = markGroup(marks, first, groups, count, last, bits);
-        looks++;
-        bits = 0;
-        last = entry & ENTRY_FIRST_MASK;
-      }
-      const more = entry >>> ENTRY_MORE_SHIFT;
-      bits |= ((2 << more) - 1) << (entry >>> ENTRY_BLOCK_SHIFT);
-      taken += more;
-    }
-    this.#taken = taken;
-    this.#groupCount = markGroup(marks, first, groups, count, last, bits);
-    return looks;
-  }
-
-  /** Notes the pointers of the groups; returns what that counts for beside the entries. */
-  #followGroups(): number {
+  /** Notes the pointers of the groups; returns what that counts for beside their blocks. */
+  #followGroups(isWithin: boolean): number {
     const groups = this.#groups;
     this.#batch.enterSegment(this.#queue.region << REGION_SHIFT);
+    if (isWithin) groups.prefetch();
     let units = 0;
-    for (let i = 0; (i = this.#followSmall(i)) < this.#groupCount;) {
-      if (this.#batch.count > SLOTS - GROUP_SLOTS) {
+    let i = 0;
+    while ((i = isWithin ? groups.followWithin(i) : groups.follow(i)) < groups.length) {
+      if (groups.needRoom) {
         this.#batch.flush();
         continue;
       }
-      units += this.#followOneByOne(groups[i], groups[i + 1]);
+      units += this.#followOneByOne(groups.list[i], groups.list[i + 1]);
       i += 2;
     }
     return units;
-  }
-
-  /**
-   * Notes the pointers of groups from place `from` on, up to one for which there may be no room, or whose blocks may begin in
-   * the middle of an int32 of types; returns its place. As in pointer_batch.ts, the loop calls nothing.
-   */
-  #followSmall(from: number): number {
-    const { types } = this.#arena.bitmap;
-    const groups = this.#groups;
-    const end = this.#groupCount | 0;
-    const slots = this.#batch.slots;
-    const wordShift = this.#wordShift | 0;
-    const pageWordShift = this.#pageWordShift | 0;
-    const firstPage = this.#queue.region << REGION_SHIFT;
-    const firstInSegment = firstPage & SEGMENT_MASK;
-    let count = this.#batch.count | 0;
-    let i = from | 0;
-    for (; i < end; i += 2) {
-      const entry = groups[i];
-      let bits = groups[i + 1];
-      const shift = SIZE_SHIFT[entry & ENTRY_CLASS_MASK] - wordShift;
-      if ((shift - 1) >>> 0 >= WORDS_SHIFT || count > SLOTS - GROUP_SLOTS) break;
-      const page = entry >>> ENTRY_PAGE_SHIFT;
-      const of32 = (entry >>> ENTRY_WORD_SHIFT) & 31;
-      const firstWord = ((firstInSegment + page) << pageWordShift) + (of32 << (5 + shift));
-      const firstInt = ((firstPage + page) << (pageWordShift - WORDS_SHIFT)) +
-        (of32 << (5 + shift - WORDS_SHIFT));
-      const blocksShift = WORDS_SHIFT - shift;
-      const allBlocks = ~(-1 << (1 << blocksShift));
-      do {
-        const int = (31 - Math.clz32(bits & -bits)) >>> blocksShift;
-        const blocks = (bits >>> (int << blocksShift)) & allBlocks;
-        bits ^= blocks << (int << blocksShift);
-        let pointers = types[firstInt + int] & POINTERS_OF[(shift << BLOCKS_SHIFT) + blocks];
-        const lastWord = firstWord + (int << WORDS_SHIFT) + MOST_WORDS - 1;
-        while (pointers !== 0) {
-          slots[count++] = lastWord - (Math.clz32(pointers & -pointers) >>> 1);
-          pointers &= pointers - 1;
-        }
-      } while (bits !== 0);
-    }
-    this.#batch.count = count;
-    return i;
   }
 
   /** Follows blocks of a group of which any may begin in the middle of an int32 of types, or a large object. */

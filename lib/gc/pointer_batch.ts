@@ -120,8 +120,8 @@ export class PointerBatch {
   readonly #queue: MarkQueue;
   readonly #wordShift: number;
   /** Low half of the arena's start in pages, and its high half: pages are counted from them. */
-  readonly #basePage: number;
-  readonly #baseHigh: number;
+  readonly basePage: number;
+  readonly baseHigh: number;
   /** The first page of the segment. */
   #segment = 0;
   /** What was loaded: low and high half. */
@@ -134,8 +134,8 @@ export class PointerBatch {
     this.#queue = queue;
     this.#invalidPointerThrows = invalidPointerThrows;
     this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
-    this.#baseHigh = Math.floor(arena.start / 2 ** 32);
-    this.#basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
+    this.baseHigh = Math.floor(arena.start / 2 ** 32);
+    this.basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
   }
 
   /** Queues the block that `p` points into, if there is one; `place` is ROOT or STORED. */
@@ -162,27 +162,31 @@ export class PointerBatch {
     if (count === 0) return;
     this.count = 0;
     this.#queue.reserve(count, this.#arena.usedPages);
-    if (this.areNeighbours && this.#isPlain && this.#arena.usedPages <= MOST_NEAR_PAGES) {
-      for (let i = 0; (i = this.#greyNeighbours(i, count)) < count; i++) this.#grey(i);
+    if (this.areNear) {
+      for (let i = 0; (i = this.#greyNeighbours(i, count)) < count;) {
+        const end = Math.min(i + FEW, count);
+        this.#loadLong(i, end);
+        for (; i < end; i++) this.#grey(i);
+      }
       return;
     }
-    if (this.#wordShift === 3) this.#loadLong(count);
+    if (this.#isPlain) this.#loadLong(0, count);
+    else if (this.#wordShift === 3) this.#loadFromBoth(count);
     else this.#loadShort(count);
     for (let i = 0; (i = this.#greyScattered(i, count)) < count;) {
       for (const end = Math.min(i + FEW, count); i < end; i++) this.#grey(i);
     }
   }
 
-  /** A word is copied as a float64: no arithmetic, so any bits but those of a NaN arrive as they are. */
-  #loadLong(count: number): void {
+  /** Loads what slots `from` to `count` say. A word is copied as a float64: any bits but those of a NaN arrive as they are. */
+  #loadLong(from: number, count: number): void {
     const slots = this.slots;
     const values = this.#longValues;
     const { memory: { f64 } } = this.#arena;
-    if (!this.#isPlain) this.#loadFromBoth(count);
-    else for (let i = 0, end = count | 0; i < end; i++) values[i] = f64[slots[i]];
+    for (let i = from | 0, end = count | 0; i < end; i++) values[i] = f64[slots[i]];
   }
 
-  /** The same in an arena of two windows, or of more than one segment. */
+  /** The same for all slots, in an arena of two windows, or of more than one segment. */
   #loadFromBoth(count: number): void {
     const { memory, upperMemory, start } = this.#arena;
     const { f64, base } = upperMemory ?? memory;
@@ -209,6 +213,11 @@ export class PointerBatch {
     return this.#segment * (PAGE_BYTES >> this.#wordShift);
   }
 
+  /** Whether neighbours are expected, and slots are words of the arena's memory whose halves have numbers that are int32. */
+  get areNear(): boolean {
+    return this.areNeighbours && this.#isPlain && this.#arena.usedPages <= MOST_NEAR_PAGES;
+  }
+
   /** Whether slots are words of the arena's memory, as they are. */
   get #isPlain(): boolean {
     return this.#wordShift === 3 && this.#arena.upperMemory === null && this.#segment === 0;
@@ -221,8 +230,8 @@ export class PointerBatch {
     const values = this.#values;
     const { pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh | 0;
-    const basePage = this.#basePage | 0;
+    const baseHigh = this.baseHigh | 0;
+    const basePage = this.basePage | 0;
     const last = end | 0;
     let i = from | 0;
     for (; i < last; i++) {
@@ -255,8 +264,8 @@ export class PointerBatch {
     const slots = this.slots;
     const { memory: { i32 }, pageInfo, usedPages } = this.#arena;
     const { entries, regions } = this.#queue;
-    const baseHigh = this.#baseHigh | 0;
-    const basePage = this.#basePage | 0;
+    const baseHigh = this.baseHigh | 0;
+    const basePage = this.basePage | 0;
     const end = count | 0;
     let i = from | 0;
     while (i < end) {
@@ -305,10 +314,6 @@ export class PointerBatch {
       } while (block < blocks);
       regions[at] = tail;
     }
-    if (i < end) {
-      this.#values[2 * i] = i32[slots[i] << 1];
-      this.#values[2 * i + 1] = i32[slots[i] << 1 | 1];
-    }
     return i;
   }
 
@@ -316,7 +321,7 @@ export class PointerBatch {
   #grey(i: number): void {
     const low = this.#values[2 * i];
     const high = this.#values[2 * i + 1];
-    const page = pageOf(low, high, this.#basePage, this.#baseHigh);
+    const page = pageOf(low, high, this.basePage, this.baseHigh);
     if (page >>> 0 >= this.#arena.usedPages) {
       // A small integer in a pointer word was never an address.
       const isSmall = high === 0 && low >>> 0 < this.#arena.platform.physPageBytes;
