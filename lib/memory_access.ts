@@ -97,9 +97,8 @@ export class MemoryAccess {
     if (word + 1 / 16 === place && word >>> 0 < usedWords >>> 0 && typeof p === "number") {
       const bits = f64[word];
       const pointer = (bits + Double.LeastNormal) * Double.Scale * Double.Scale - Double.Implied;
-      // The bits of -0 are no address, nor are those of anything that is not smaller than the least normal number.
-      if (pointer > 0 && pointer < Double.Implied) return pointer;
-      if (Object.is(bits, 0)) return 0;
+      // Null is not asked for: the program does that at once. The bits of -0 are no address, and no smaller than null here.
+      if (pointer >= 0 && pointer < Double.Implied && !Object.is(bits, -0)) return pointer;
     }
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
     return +this.#loadPointerElsewhere(p);
