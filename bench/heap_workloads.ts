@@ -196,10 +196,9 @@ function trees(heap: GoHeap, depth: number): () => number {
   const type = heap.types.struct("tree", { left: pointer, right: pointer });
   const root = heap.global(pointer);
   const longerRoot = heap.global(pointer);
-  // Parents that wait for a right child, or right children that are still to be visited, in a typed array: where a recursive
-  // function takes an address, V8 makes an object of the number.
+  // Parents that wait for a right child, by the levels below it, or right children that are still to be visited. In a typed array:
+  // where a recursive function takes an address, V8 makes an object of the number.
   const nodes = new Float64Array(MOST_DEPTH);
-  const depths = new Int32Array(MOST_DEPTH);
 
   /**
    * Builds a tree from its root down, a left child and all below it before the right one: a node hangs from its parent before
@@ -210,17 +209,17 @@ function trees(heap: GoHeap, depth: number): () => number {
     heap.storePointer(root, tree);
     let node = tree;
     let below = depth;
-    let waiting = 0;
+    let leaves = 0;
     while (true) {
       let slot = node;
       if (below > 0) {
-        below--;
-        nodes[waiting] = node;
-        depths[waiting++] = below;
+        nodes[--below] = node;
       } else {
-        if (waiting === 0) break;
-        slot = add(nodes[--waiting], WORD_BYTES);
-        below = depths[waiting];
+        // Behind every second leaf a tree of two levels is whole, behind every fourth one of three.
+        leaves++;
+        below = 31 - Math.clz32(leaves & -leaves);
+        if (below === depth) break;
+        slot = add(nodes[below], WORD_BYTES);
       }
       node = heap.newobject(type);
       heap.storePointer(slot, node);
