@@ -15,10 +15,11 @@
  *
  * - {@linkcode MarkGroups.follow} notes where pointers are and looks at none of them. The types of all blocks in an int32
  *   are looked at together. Nothing waits for the heap.
- * - {@linkcode MarkGroups.followWithin} loads the pointers at once. One that leads to a block of the same group makes it one more
- *   to be followed here, with two instructions on a bit and no way through the queue; only what leads elsewhere is noted.
- *   Each block may have to wait for the one before it, so that is for blocks that lie in memory in the order in which
- *   they point to each other: of a tree that was built a left child and all below it first, six of seven.
+ * - {@linkcode MarkGroups.followWithin} loads the pointers at once. One that leads to a block of the same group makes that one
+ *   more to be followed here: a subtraction, a shift and a bit, no look at a page and no way through the queue. Only what
+ *   leads elsewhere is noted, to be loaded again. A block may have to wait for the one before it, so this is for blocks that lie
+ *   in memory in the order in which they point to each other. In a tree that was built a left child and all below it
+ *   first, others of the group lead to six blocks of seven.
  *
  * @module
  */

@@ -21,15 +21,20 @@
  *
  * ```
  *   mark      takes entries of one region; sets the marks of 32 blocks at a time ──▶ groups: what was not marked
- *   follow    groups ──▶ slots: where their pointers are
+ *   follow    groups ──▶ slots: where their pointers are                                       (mark_groups.ts)
  *   load      slots ──▶ values: nothing but one load and one store each, so that many loads are under way
- *   grey      values ──▶ the queue
+ *   grey      values ──▶ the queue                                                             (pointer_batch.ts)
  * ```
  *
- * Where objects lie in memory as they are reached, one load or store serves several of them: blocks that follow each
- * other are one entry, entries that follow each other and share an int32 of marks are marked by one store, the types of
- * all blocks in an int32 are looked at together, and if there were many such blocks, the values are expected to point
- * into one page for a while (`#greyNeighbours`; elsewhere `#greyScattered`, which expects nothing).
+ * Where objects lie in memory as they are reached, one load or store serves several of them, and some loops become one. So
+ * after each round, what was in it says what is expected of the next:
+ *
+ * ```
+ *   blocks a group      led to within their group
+ *   few                                               follow, load, grey (#greyScattered), which expect nothing
+ *   four and more       less than a quarter           follow; load and grey together (#greyNeighbours)
+ *                       more, or nobody knows         load and follow together (followWithin); #greyNeighbours
+ * ```
  *
  * All arithmetic is in int32, which holds for an arena of 128 GiB: a page, a word in its span, and for slots a word in
  * a segment of 16 GiB (8 on 4-byte words), of which only one is worked on at a time.

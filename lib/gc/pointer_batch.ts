@@ -1,6 +1,6 @@
 /**
- * Pointers on their way from memory to the queue of marking: the two loops of marker.ts that load some hundred words,
- * and queue the blocks that these point into.
+ * Pointers on their way from memory to the queue of marking: the loops that load some hundred words, and queue the blocks
+ * that these point into (marker.ts).
  *
  * A slot says where a pointer is. It is an int32, so that the loop which loads has no more than two loads and a
  * store: the word is counted from the start of a *segment* of 16 GiB of the arena (8 on 4-byte words), and all
