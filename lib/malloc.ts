@@ -17,8 +17,8 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The fast path is four small functions (`mallocgc`, `nextTiny`, `small`, `newobject`), so that V8 inlines those that a program
- * uses wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
+ * The fast path is three small functions (`mallocgc`, `small`, `newobject`), so that V8 inlines those that a program uses
+ * wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
  * the cache: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
  *
  * @module
@@ -101,6 +101,11 @@ const RUN_OF = Uint16Array.from(
   (_, size) => size === 0 ? 0 : sizeToClass(size) << CLASS_SHIFT,
 );
 
+/** The same for objects without pointers: a tiny one is given a block for several. */
+const RUN_OF_BYTES: Uint16Array = RUN_OF.map((run, size) =>
+  size === 0 ? run : Math.max(run, TINY_SIZE_CLASS << CLASS_SHIFT)
+);
+
 /**
  * What the quickest functions need of these constants, as literals. V8 inlines by counting bytes of bytecode: a constant
  * of the module takes four, a literal two or none.
@@ -113,7 +118,6 @@ const enum Fast {
   TinyAddress = 4,
   Taken = 7,
   ClassShift = 3,
-  TinyRun = 16,
   /** All classes are in these bits: what V8 knows that much of, it adds to without a look. */
   Classes = 127,
   // Of its ints.
@@ -131,7 +135,6 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.TinyAddress, TINY_ADDRESS],
   [Fast.Taken, TAKEN],
   [Fast.ClassShift, CLASS_SHIFT],
-  [Fast.TinyRun, TINY_SIZE_CLASS << CLASS_SHIFT],
   [Fast.TinyUsed, TINY_USED],
   [Fast.TinyObjects, TINY_OBJECTS],
   [Fast.DeadPattern, DEAD_PATTERN],
@@ -227,35 +230,18 @@ export class Malloc {
         // The half keeps V8 from adding integers: see docs/performance.md.
         return this.runs[Fast.TinyAddress] + offset - 0.5;
       }
-      this.nextTiny(size);
-      return this.runs[Fast.Taken];
     }
     return +this.small(size, type, flags);
   }
 
-  /** Takes a new block for a tiny object, if the next one is ready to be taken, and leaves its address in the cache (TAKEN). */
-  private nextTiny(size: number): void {
-    const runs = this.runs;
-    const p = runs[Fast.TinyRun];
-    const isReady = p !== runs[Fast.TinyRun + Fast.Stop] &&
-      runs[Fast.TinyRun + Fast.Pattern] === Fast.DeadPattern;
-    if (isReady && size > 0 && size >>> 0 === size) {
-      runs[Fast.TinyRun] = p + Fast.TinyBytes;
-      this.cache.offerTiny(p, size);
-      runs[Fast.Taken] = p;
-      return;
-    }
-    this.slowly(size, null, Fast.NoScan);
-  }
-
-  /** A block of its own, if the next one of its class is ready to be taken. */
+  /** A block of its own, if the next one of its class is ready to be taken; it may be a new tiny block. */
   private small(size: number, type: GoType | null, flags: number): Pointer {
     const runs = this.runs;
     if (size >>> 0 === size) {
       let at = 0;
       let pattern: number = Fast.DeadPattern;
       if (flags === Fast.NoScan) {
-        at = RUN_OF[size] | 0;
+        at = RUN_OF_BYTES[size] | 0;
       } else if (flags === 0 && type != null && type.size === size) {
         at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
         pattern = type.pattern;
@@ -263,6 +249,7 @@ export class Malloc {
       const p = runs[at];
       if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
         runs[at] = p + runs[at + Fast.BlockBytes];
+        if (size < Fast.TinyBytes && flags === Fast.NoScan) this.cache.offerTiny(p, size);
         return p;
       }
     }
