@@ -1,8 +1,8 @@
 /**
  * Blocks taken from the queue of marking, on their way to being followed (marker.ts): groups of up to 32.
  *
- * A group is 32 blocks of one span whose marks are in one int32, 512 bytes of the heap to 64 KiB. Two int32 say which
- * of them were just marked:
+ * A group is up to 32 blocks of one span, whose marks are in one int32: 512 bytes of the heap if they are of 16. Two int32
+ * say which of them were just marked:
  *
  * ```
  *   list   │ entry of the queue │ a bit a block │ entry │ bits │ ...
@@ -11,7 +11,7 @@
  *   their types, from 4 int32 for blocks of 16 bytes:   │ 8 blocks │ 8 blocks │ 8 blocks │ 8 blocks │
  * ```
  *
- * There are two ways to follow them, for blocks of 2, 4, 8 or 16 words; whose class is another one, or large, is for the marker:
+ * There are two ways to follow them, for blocks of 2, 4, 8 or 16 words; blocks of other sizes are for the marker:
  *
  * - {@linkcode MarkGroups.follow} notes where pointers are and looks at none of them. The types of all blocks in an int32
  *   are looked at together. Nothing waits for the heap.
