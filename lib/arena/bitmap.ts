@@ -42,7 +42,11 @@ const MARK_INTS = 64;
 /** log2 of the same. */
 export const MARK_SHIFT = 6;
 
-const WORDS_PER_INT = 16;
+/** log2 of the words whose types are in an int32. */
+export const WORDS_SHIFT = 4;
+const WORDS_PER_INT = 1 << WORDS_SHIFT;
+/** The high bits of 16 type codes: set where a word is a pointer. */
+export const POINTER_BITS: number = 0xaaaaaaaa | 0;
 
 /** A table of int32 in shared memory that grows in place; nobody keeps its view across a growth. */
 export class GrowingInts {

@@ -25,6 +25,8 @@ export const REGION_SHIFT = 7;
 export const ENTRY_PAGE_SHIFT = 17;
 export const ENTRY_WORD_SHIFT = 12;
 export const ENTRY_BLOCK_SHIFT = 7;
+/** log2 of the blocks of a group: their marks are in one int32. */
+export const GROUP_SHIFT: number = ENTRY_WORD_SHIFT - ENTRY_BLOCK_SHIFT;
 /** Where the number of further blocks begins. */
 export const ENTRY_MORE_SHIFT = 24;
 /** The class in an entry. */

@@ -35,7 +35,7 @@ import * as pointerBatch from "./pointer_batch.ts";
 import type { PointerBatch } from "./pointer_batch.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
-const { MARK_SHIFT } = bitmapPlanes;
+const { MARK_SHIFT, POINTER_BITS, WORDS_SHIFT } = bitmapPlanes;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_SIZE } = sizeClasses;
 const {
@@ -47,17 +47,12 @@ const {
   ENTRY_PAGE_SHIFT,
   ENTRY_WORD_MASK,
   ENTRY_WORD_SHIFT,
+  GROUP_SHIFT,
   REGION_SHIFT,
 } = markEntry;
 const { SEGMENT_MASK, SLOTS } = pointerBatch;
 
-/** The high bits of 16 type codes: set where a word is a pointer. */
-const POINTER_BITS = 0xaaaaaaaa | 0;
-/** log2 of the words whose types are in an int32. */
-const WORDS_SHIFT = 4;
 const MOST_WORDS = 1 << WORDS_SHIFT;
-/** log2 of the blocks in a group. */
-const GROUP_SHIFT = 5;
 /** The most pointers that a group can have. */
 const GROUP_SLOTS = MOST_WORDS << GROUP_SHIFT;
 /** log2 of the bytes in a word of 8. */
@@ -120,20 +115,15 @@ export class MarkGroups {
   /** How many more of their blocks others of the same group led to. */
   within = 0;
   /** What was read last for nothing but to have it near; kept, so that reading it is not left out. */
-  prefetched = 0;
+  #prefetched = 0;
   readonly #arena: Arena;
   readonly #queue: MarkQueue;
   readonly #batch: PointerBatch;
-  readonly #wordShift: number;
-  /** log2 of the words in a page. */
-  readonly #pageWordShift: number;
 
   constructor(arena: Arena, queue: MarkQueue, batch: PointerBatch) {
     this.#arena = arena;
     this.#queue = queue;
     this.#batch = batch;
-    this.#wordShift = arena.platform.pointerBytes === 8 ? LONG_SHIFT : LONG_SHIFT - 1;
-    this.#pageWordShift = PAGE_SHIFT - this.#wordShift;
   }
 
   /** Marks the blocks that were taken from the queue, those of an int32 of marks at once; returns how often that was. */
@@ -182,11 +172,11 @@ export class MarkGroups {
       const last = at + (1 << (GROUP_SHIFT + sizeShift - 2));
       for (; at < last; at = (at + LINE_INTS) | 0) words ^= i32[at];
     }
-    this.prefetched = words;
+    this.#prefetched = words;
   }
 
-  /** Whether the batch has no room for what a group may have. */
-  get needRoom(): boolean {
+  /** Whether the batch has no room for all that a group may have. */
+  get needsRoom(): boolean {
     return this.#batch.count > SLOTS - GROUP_SLOTS;
   }
 
@@ -201,8 +191,8 @@ export class MarkGroups {
     const list = this.list;
     const end = this.length | 0;
     const slots = this.#batch.slots;
-    const wordShift = this.#wordShift | 0;
-    const pageWordShift = this.#pageWordShift | 0;
+    const wordShift = this.#arena.wordShift | 0;
+    const pageWordShift = PAGE_SHIFT - wordShift;
     const firstPage = this.#queue.region << REGION_SHIFT;
     const firstInSegment = firstPage & SEGMENT_MASK;
     let count = this.#batch.count | 0;

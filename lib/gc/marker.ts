@@ -71,7 +71,7 @@ import type { Slice } from "./slice.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { INFO_CLASS_SHIFT } = arenaTables;
-const { MARK_SHIFT } = bitmapPlanes;
+const { MARK_SHIFT, POINTER_BITS, WORDS_SHIFT } = bitmapPlanes;
 const { PAGE_BYTES, PAGE_SHIFT } = platforms;
 const { CLASS_TO_SIZE } = sizeClasses;
 const { BLOCKS, CLASS, IN_USE, NO_SCAN, START, STATE } = spanRecord;
@@ -82,21 +82,18 @@ const {
   ENTRY_MORE_SHIFT,
   ENTRY_PAGE_SHIFT,
   ENTRY_WORD_SHIFT,
+  GROUP_SHIFT,
   LARGE_REST,
   REGION_SHIFT,
 } = markEntry;
 const { ROOT, SEGMENT_MASK, SLOTS, STORED } = pointerBatch;
 
-/** The high bits of 16 type codes: set where a word is a pointer. */
-const POINTER_BITS = 0xaaaaaaaa | 0;
-/** log2 of the words whose types are in an int32. */
-const WORDS_SHIFT = 4;
 const MOST_WORDS = 1 << WORDS_SHIFT;
 
 /** Pointers that are enough to be loaded at a time. */
 const ENOUGH_SLOTS = 512;
 /** The blocks that a group can have: no fewer are followed within groups. */
-const GROUP_BLOCKS = 32;
+const GROUP_BLOCKS = 1 << GROUP_SHIFT;
 /** So many blocks a group on average, and what they point to is expected to lie together, too. */
 const BLOCKS_OF_NEIGHBOURS = 4;
 /** The same is expected of so few blocks that no time is lost. */
@@ -134,7 +131,7 @@ export class Marker {
   ) {
     this.#arena = arena;
     this.#spans = spans;
-    this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
+    this.#wordShift = arena.wordShift;
     this.#pageWordShift = PAGE_SHIFT - this.#wordShift;
     this.#queue = new MarkQueue(stats, options.maxQueueEntries);
     this.#batch = new PointerBatch(arena, spans, this.#queue, options.invalidPointerThrows ?? true);
@@ -267,6 +264,7 @@ export class Marker {
       blocks += groups.taken + groups.within;
       within += groups.within;
     }
+    (globalThis as any).TK = ((globalThis as any).TK ?? 0) + blocks; (globalThis as any).GR = ((globalThis as any).GR ?? 0) + looks;
     const areFew = blocks + units < FEW_BLOCKS;
     const areNeighbours = areFew || blocks > looks * BLOCKS_OF_NEIGHBOURS;
     this.#batch.areNeighbours = areNeighbours;
@@ -283,7 +281,7 @@ export class Marker {
     let units = 0;
     let i = 0;
     while ((i = isWithin ? groups.followWithin(i) : groups.follow(i)) < groups.length) {
-      if (groups.needRoom) {
+      if (groups.needsRoom) {
         this.#batch.flush();
         continue;
       }

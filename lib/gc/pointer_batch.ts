@@ -133,7 +133,7 @@ export class PointerBatch {
     this.#spans = spans;
     this.#queue = queue;
     this.#invalidPointerThrows = invalidPointerThrows;
-    this.#wordShift = arena.platform.pointerBytes === 8 ? 3 : 2;
+    this.#wordShift = arena.wordShift;
     this.baseHigh = Math.floor(arena.start / 2 ** 32);
     this.basePage = (arena.start >>> 0) >>> PAGE_SHIFT;
   }
