@@ -149,9 +149,7 @@ export class Cycle {
         this.#enter(Phase.Mark);
         return true;
       case Phase.Mark:
-        { const g = globalThis as any; g.TK = 0; g.RD = 0; g.GR = 0; const t0 = performance.now();
         if (!marker.advance(slice)) return false;
-        (g.LOG ??= []).push([performance.now() - t0, g.TK, g.RD, g.GR]); }
         this.#enter(Phase.MarkTermination);
         return true;
       case Phase.MarkTermination:

@@ -264,7 +264,6 @@ export class Marker {
       blocks += groups.taken + groups.within;
       within += groups.within;
     }
-    (globalThis as any).TK = ((globalThis as any).TK ?? 0) + blocks; (globalThis as any).GR = ((globalThis as any).GR ?? 0) + looks;
     const areFew = blocks + units < FEW_BLOCKS;
     const areNeighbours = areFew || blocks > looks * BLOCKS_OF_NEIGHBOURS;
     this.#batch.areNeighbours = areNeighbours;
