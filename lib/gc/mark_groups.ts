@@ -262,27 +262,57 @@ export class MarkGroups {
       const unmarked = ~(marked | marks[at + 1]);
       let white = unmarked;
       let grey = list[i + 1];
+      let bit = 0;
+      let block = 0;
       do {
-        const block = 31 - Math.clz32(grey & -grey);
-        grey &= grey - 1;
+        // Mostly it is the next one. Where the processor foresees that, it need not wait for what the last block leads to.
+        const next = bit << 1;
+        if ((grey & next) !== 0) {
+          bit = next;
+          block = (block + 1) | 0;
+        } else {
+          bit = grey & -grey;
+          block = 31 - Math.clz32(bit);
+        }
+        grey ^= bit;
         const ofInt = types[(firstInt + (block >>> blocksShift)) | 0];
         let pointers = (ofInt >>> ((block & blockMask) << (shift + 1))) & pointersOfFirst;
         let word = (firstWord + (block << shift)) | 0;
-        for (; pointers !== 0; pointers >>>= 2, word = (word + 1) | 0) {
-          if ((pointers & 2) === 0) continue;
-          const valueLow = i32[word << 1];
-          const valueHigh = i32[word << 1 | 1];
-          if ((valueLow | valueHigh) === 0) continue;
-          const offset = (valueLow - low) | 0;
-          if (((offset >>> (GROUP_SHIFT + sizeShift)) | (valueHigh ^ high)) === 0) {
-            const found = (1 << (offset >>> sizeShift)) & white;
-            grey |= found;
-            white ^= found;
-          } else {
-            slots[count] = word;
-            count = (count + 1) | 0;
+        // Two words in a round: a block has no fewer, and a round costs as much as a word.
+        do {
+          if ((pointers & 2) !== 0) {
+            const valueLow = i32[word << 1];
+            const valueHigh = i32[word << 1 | 1];
+            if ((valueLow | valueHigh) !== 0) {
+              const offset = (valueLow - low) | 0;
+              if (((offset >>> (GROUP_SHIFT + sizeShift)) | (valueHigh ^ high)) === 0) {
+                const found = (1 << (offset >>> sizeShift)) & white;
+                grey |= found;
+                white ^= found;
+              } else {
+                slots[count] = word;
+                count = (count + 1) | 0;
+              }
+            }
           }
-        }
+          if ((pointers & 8) !== 0) {
+            const valueLow = i32[(word << 1) + 2];
+            const valueHigh = i32[(word << 1) + 3];
+            if ((valueLow | valueHigh) !== 0) {
+              const offset = (valueLow - low) | 0;
+              if (((offset >>> (GROUP_SHIFT + sizeShift)) | (valueHigh ^ high)) === 0) {
+                const found = (1 << (offset >>> sizeShift)) & white;
+                grey |= found;
+                white ^= found;
+              } else {
+                slots[count] = word + 1;
+                count = (count + 1) | 0;
+              }
+            }
+          }
+          pointers >>>= 4;
+          word = (word + 2) | 0;
+        } while (pointers !== 0);
       } while (grey !== 0);
       const found = unmarked ^ white;
       marks[at] = marked | found;
