@@ -26,7 +26,7 @@ import type { Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { RECIPROCAL, RECIPROCAL_SHIFT } = sizeClasses;
-const { CLASS, IN_USE, STATE } = spanRecord;
+const { CLASS, IN_USE, NO_SCAN, STATE } = spanRecord;
 const { KIND, KIND_FINALIZER, NEXT, OFFSET } = specialRecord;
 
 /** Roots that are looked at in one piece. */
@@ -126,6 +126,8 @@ export class RootScan {
 
   /** Greys what the objects with a finalizer in a span refer to; returns how many specials it has. */
   #greyFinalizable(span: number): number {
+    // An object without pointers keeps nothing alive.
+    if (this.#spans.ints[span + NO_SCAN] !== 0) return 0;
     const { ints } = this.#specials;
     const cls = this.#spans.ints[span + CLASS];
     let count = 0;

@@ -27,7 +27,11 @@ export class Turn {
 
   /** Has the work run after this turn, if it is not going to already. */
   request(): void {
-    if (this.#timer !== null) return;
+    if (this.#timer === null) this.#set();
+  }
+
+  /** By itself, since V8 makes an object for what a function lends to one inside it, whenever it is called. */
+  #set(): void {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#work.deref()?.runTurn()) this.request();
