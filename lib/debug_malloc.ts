@@ -53,7 +53,7 @@ export class DebugMalloc extends Malloc {
     if (watch !== null) parts.cache.attend(WATCHED);
   }
 
-  override mallocgc(size: number, type: GoType | null, flags: number): Pointer {
+  override mallocgc(size: number, type: GoType | null, flags = 0): Pointer {
     this.#type = type;
     if (!this.#isFenced) return super.mallocgc(size, type, flags);
     this.checkRequest(size, type, flags);

@@ -92,7 +92,8 @@ export class GoHeap extends ProfileDoors {
 
   /**
    * Returns the address of a new object of `size` bytes, zeroed unless FlagNoZero is given, whose pointers
-   * are where `type` has them, repeated over the size. Seeds' mallocgc.
+   * are where `type` has them, repeated over the size. Seeds' mallocgc. The flags are those of `FlagNoScan` and its
+   * neighbours, added up; 0 if they are left out.
    *
    * Throws a GoThrow if memory has run out, or if there is neither a type nor FlagNoScan.
    *
@@ -106,7 +107,7 @@ export class GoHeap extends ProfileDoors {
    * assertEquals(heap.findObject(p)?.size, 112);
    * ```
    */
-  mallocgc(size: number, type: GoType | null, flags = 0): Pointer {
+  mallocgc(size: number, type: GoType | null, flags?: number): Pointer {
     return this.#malloc.mallocgc(size, type, flags);
   }
 

@@ -17,8 +17,8 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The fast path is three small functions (`mallocgc`, `small`, `newobject`), so that V8 inlines those that a program uses
- * wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
+ * The fast path is four small functions (`mallocgc`, `untyped`, `typed`, `newobject`), so that V8 inlines those that a program
+ * uses wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
  * the cache: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
  *
  * @module
@@ -64,9 +64,9 @@ const {
   TAKEN,
   PATTERN,
   STOP,
-  TINY_ADDRESS,
+  TINY_END,
   TINY_OBJECTS,
-  TINY_USED,
+  TINY_LEFT,
   TYPES,
   USED,
 } = cacheRecord;
@@ -87,12 +87,12 @@ const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 const CLEAR_BY_STORES_BYTES = 256;
 
 /**
- * The low bits of an address that must be 0, by size: a multiple of 8 is aligned to 8, and so on. An empty
- * object is given more than a tiny block has.
+ * The room in a tiny block that an object can begin, by the object's size: of the bytes that are left, such a multiple of 8, 4, 2
+ * or 1 as the size is one of. Blocks end at multiples of 16, so what begins there is aligned, and fits if it has the room.
  */
-const TINY_ALIGN: Uint8Array = Uint8Array.from(
+const TINY_ROOM: Int32Array = Int32Array.from(
   { length: TINY_BYTES },
-  (_, size) => size === 0 ? 2 * TINY_BYTES - 1 : Math.min(8, size & -size) - 1,
+  (_, size) => -Math.min(8, size & -size),
 );
 
 /** Where in the cache the run for small objects is, by size; 0 for an empty object. */
@@ -115,16 +115,17 @@ const enum Fast {
   Stop = 1,
   BlockBytes = 2,
   Pattern = 3,
-  TinyAddress = 4,
+  TinyEnd = 4,
   Taken = 7,
   ClassShift = 3,
   /** All classes are in these bits: what V8 knows that much of, it adds to without a look. */
   Classes = 127,
   // Of its ints.
-  TinyUsed = 1,
+  TinyLeft = 1,
   TinyObjects = 2,
   DeadPattern = 0,
   TinyBytes = 16,
+  TinyBytesAndHalf = 16.5,
   NoScan = 1,
 }
 
@@ -132,13 +133,14 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.Stop, STOP],
   [Fast.BlockBytes, BLOCK_BYTES],
   [Fast.Pattern, PATTERN],
-  [Fast.TinyAddress, TINY_ADDRESS],
+  [Fast.TinyEnd, TINY_END],
   [Fast.Taken, TAKEN],
   [Fast.ClassShift, CLASS_SHIFT],
-  [Fast.TinyUsed, TINY_USED],
+  [Fast.TinyLeft, TINY_LEFT],
   [Fast.TinyObjects, TINY_OBJECTS],
   [Fast.DeadPattern, DEAD_PATTERN],
   [Fast.TinyBytes, TINY_BYTES],
+  [Fast.TinyBytesAndHalf, TINY_BYTES + 0.5],
   [Fast.NoScan, FlagNoScan],
 ];
 const isTrue = LITERALS.every(([literal, constant]) => literal === constant) &&
@@ -216,40 +218,56 @@ export class Malloc {
 
   /**
    * Returns the address of `size` new bytes, whose pointers are where `type` has them. Up to 15 bytes without pointers come
-   * from the current tiny block, if they fit into it.
+   * from the current tiny block, if they fit into it. Without flags it is as with 0.
    */
-  mallocgc(size: number, type: GoType | null, flags: number): Pointer {
-    if (flags === Fast.NoScan && size < Fast.TinyBytes) {
-      const ints = this.ints;
-      const align = TINY_ALIGN[size];
-      const offset = (ints[Fast.TinyUsed] + align) & ~align;
-      const used = offset + size;
-      if (used <= Fast.TinyBytes && size >>> 0 === size) {
-        ints[Fast.TinyUsed] = used;
-        ints[Fast.TinyObjects]++;
-        // The half keeps V8 from adding integers: see docs/performance.md.
-        return this.runs[Fast.TinyAddress] + offset - 0.5;
+  mallocgc(size: number, type: GoType | null, flags?: number): Pointer {
+    if (flags === Fast.NoScan && size >>> 0 === size) {
+      if (size < Fast.TinyBytes && size > 0) {
+        const ints = this.ints;
+        const room = ints[Fast.TinyLeft] & TINY_ROOM[size];
+        const left = room - size;
+        if (left >= 0) {
+          ints[Fast.TinyLeft] = left;
+          ints[Fast.TinyObjects]++;
+          // The half keeps V8 from adding integers: see docs/performance.md.
+          return this.runs[Fast.TinyEnd] - room - 0.5;
+        }
       }
+      return +this.untyped(size);
     }
-    return +this.small(size, type, flags);
+    return +this.typed(size, type, flags);
   }
 
-  /** A block of its own, if the next one of its class is ready to be taken; it may be a new tiny block. */
-  private small(size: number, type: GoType | null, flags: number): Pointer {
+  /** A block without pointers, if the next one of its class is ready to be taken; it may be a new tiny block. */
+  private untyped(size: number): Pointer {
     const runs = this.runs;
-    if (size >>> 0 === size) {
-      let at = 0;
-      let pattern: number = Fast.DeadPattern;
-      if (flags === Fast.NoScan) {
-        at = RUN_OF_BYTES[size] | 0;
-      } else if (flags === 0 && type != null && type.size === size) {
-        at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
-        pattern = type.pattern;
+    const at = RUN_OF_BYTES[size] | 0;
+    const p = runs[at];
+    if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === Fast.DeadPattern) {
+      runs[at] = p + runs[at + Fast.BlockBytes];
+      if (size < Fast.TinyBytes) {
+        const ints = this.ints;
+        // As Cache.offerTiny, which is called where this is not compiled in.
+        const left = Fast.TinyBytes - size;
+        if (left > ints[Fast.TinyLeft]) {
+          ints[Fast.TinyLeft] = left;
+          runs[Fast.TinyEnd] = p + Fast.TinyBytesAndHalf;
+        }
       }
+      return p;
+    }
+    this.slowly(size, null, Fast.NoScan);
+    return runs[Fast.Taken];
+  }
+
+  /** A block for one value of `type`, if the next one of its class is ready to be taken. */
+  private typed(size: number, type: GoType | null, flags = 0): Pointer {
+    const runs = this.runs;
+    if (flags === 0 && type != null && type.size === size) {
+      const at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
       const p = runs[at];
-      if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
+      if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === type.pattern) {
         runs[at] = p + runs[at + Fast.BlockBytes];
-        if (size < Fast.TinyBytes && flags === Fast.NoScan) this.cache.offerTiny(p, size);
         return p;
       }
     }
@@ -311,12 +329,11 @@ export class Malloc {
     const isTiny = isNoScan && size < TINY_BYTES;
     if (isTiny) {
       if ((flags & FlagNoProfiling) !== 0) this.sampler?.closeTiny();
-      const align = TINY_ALIGN[size];
-      const offset = (ints[TINY_USED] + align) & ~align;
-      if (offset + size <= TINY_BYTES) {
-        ints[TINY_USED] = offset + size;
+      const room = ints[TINY_LEFT] & TINY_ROOM[size];
+      if (room >= size) {
+        ints[TINY_LEFT] = room - size;
         ints[TINY_OBJECTS]++;
-        runs[TAKEN] = runs[TINY_ADDRESS] + offset - 0.5;
+        runs[TAKEN] = runs[TINY_END] - room - 0.5;
         return;
       }
     }

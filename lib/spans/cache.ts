@@ -63,9 +63,9 @@ const {
   SPARE,
   START_PAGE,
   STOP,
-  TINY_ADDRESS,
+  TINY_END,
   TINY_OBJECTS,
-  TINY_USED,
+  TINY_LEFT,
   TYPES,
   USED,
 } = cacheRecord;
@@ -233,25 +233,23 @@ export class Cache implements LocalCounts {
 
   /** Forgets the tiny block, which every collection does. */
   clearTiny(): void {
-    this.startTiny(0, TINY_BYTES);
-  }
-
-  /** Makes the block at `address`, of which `used` bytes are taken, the one that tiny objects are added to. */
-  startTiny(address: Pointer, used: number): void {
-    this.floats[TINY_ADDRESS] = address + 0.5;
-    this.ints[TINY_USED] = used;
+    this.floats[TINY_END] = 0.5;
+    this.ints[TINY_LEFT] = 0;
   }
 
   /** The block at `address`, of which `used` bytes are taken, is gone on with if it has more room left than the one there is. */
   offerTiny(address: Pointer, used: number): void {
-    if (used < this.ints[TINY_USED]) this.startTiny(address, used);
+    const left = TINY_BYTES - used;
+    if (left <= this.ints[TINY_LEFT]) return;
+    this.ints[TINY_LEFT] = left;
+    this.floats[TINY_END] = address + (TINY_BYTES + 0.5);
   }
 
   /** The tiny block: the address that the next object may have, and the bytes from there on. */
   get tiny(): { pos: Pointer; left: number } | null {
-    const block = this.floats[TINY_ADDRESS];
-    const used = this.ints[TINY_USED];
-    return block < 1 ? null : { pos: block + used - 0.5, left: TINY_BYTES - used };
+    const end = this.floats[TINY_END];
+    const left = this.ints[TINY_LEFT];
+    return end < 1 ? null : { pos: end - left - 0.5, left };
   }
 
   /** Bytes allocated here less bytes swept by this thread, not added up yet. */

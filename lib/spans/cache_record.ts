@@ -17,10 +17,10 @@
  *
  * ```
  *   floats  0 CURSOR and 1 STOP: 0 both, so that a request     ints  0 ATTENTION
- *           for no bytes finds that run used up                      1 TINY_USED     bytes of the tiny block
+ *           for no bytes finds that run used up                      1 TINY_LEFT     bytes of the tiny block
  *           2 LOCAL_TAKEN                                              2 TINY_OBJECTS  that were added to
  *           3 SPARE                                                      blocks, not counted elsewhere yet
- *           4 TINY_ADDRESS   of the tiny block, and a half: see memory_access.ts
+ *           4 TINY_END       of the tiny block, and a half: see memory_access.ts
  *           5 LOCAL_CACHE_ALLOC
  *           6 LOCAL_LOOKUPS
  *           7 TAKEN          what the slow path has allocated
@@ -56,7 +56,7 @@ export const FLOATS_LENGTH = NUM_SIZE_CLASSES << CLASS_SHIFT;
 /** In the floats, in the place of class 0. */
 export const LOCAL_TAKEN = 2;
 export const SPARE = 3;
-export const TINY_ADDRESS = 4;
+export const TINY_END = 4;
 export const LOCAL_CACHE_ALLOC = 5;
 export const LOCAL_LOOKUPS = 6;
 export const TAKEN = 7;
@@ -72,7 +72,7 @@ export const INTS_LENGTH = NUM_SIZE_CLASSES << INTS_SHIFT;
 
 /** In the ints, in the place of class 0. */
 export const ATTENTION = 0;
-export const TINY_USED = 1;
+export const TINY_LEFT = 1;
 export const TINY_OBJECTS = 2;
 
 /** PATTERN: the run's blocks are dead, as objects without pointers are. */
