@@ -17,8 +17,8 @@
  * All ways meet in {@linkcode Malloc.finish} only if somebody asked to see allocations, or a collection is due
  * ({@linkcode ATTENTION}); otherwise nothing is left to do.
  *
- * The fast path is four small functions (`mallocgc`, `untyped`, `typed`, `newobject`), so that V8 inlines those that a program
- * uses wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
+ * The fast path is three small functions (`mallocgc`, `small`, `newobject`), so that V8 inlines those that a program uses
+ * wherever it allocates, and what comes from a function that is not inlined is made a number with a plus sign, or left in
  * the cache: else V8 cannot know that it is one, and puts every address, a float64, into an object of its own.
  *
  * @module
@@ -125,7 +125,8 @@ const enum Fast {
   TinyObjects = 2,
   DeadPattern = 0,
   TinyBytes = 16,
-  TinyBytesAndHalf = 16.5,
+  /** A size is below TinyBytes if these are all the bits that it has. */
+  TinyMask = 15,
   NoScan = 1,
 }
 
@@ -140,7 +141,7 @@ const LITERALS: readonly (readonly [Fast, number])[] = [
   [Fast.TinyObjects, TINY_OBJECTS],
   [Fast.DeadPattern, DEAD_PATTERN],
   [Fast.TinyBytes, TINY_BYTES],
-  [Fast.TinyBytesAndHalf, TINY_BYTES + 0.5],
+  [Fast.TinyMask, TINY_BYTES - 1],
   [Fast.NoScan, FlagNoScan],
 ];
 const isTrue = LITERALS.every(([literal, constant]) => literal === constant) &&
@@ -221,55 +222,37 @@ export class Malloc {
    * from the current tiny block, if they fit into it. Without flags it is as with 0.
    */
   mallocgc(size: number, type: GoType | null, flags?: number): Pointer {
-    if (flags === Fast.NoScan && size >>> 0 === size) {
-      if (size < Fast.TinyBytes && size > 0) {
-        const ints = this.ints;
-        const room = ints[Fast.TinyLeft] & TINY_ROOM[size];
-        const left = room - size;
-        if (left >= 0) {
-          ints[Fast.TinyLeft] = left;
-          ints[Fast.TinyObjects]++;
-          // The half keeps V8 from adding integers: see docs/performance.md.
-          return this.runs[Fast.TinyEnd] - room - 0.5;
-        }
+    if (flags === Fast.NoScan && (size & Fast.TinyMask) === size && size !== 0) {
+      const ints = this.ints;
+      const room = ints[Fast.TinyLeft] & TINY_ROOM[size];
+      const left = room - size;
+      if (left >= 0) {
+        ints[Fast.TinyLeft] = left;
+        ints[Fast.TinyObjects]++;
+        // The half keeps V8 from adding integers: see docs/performance.md.
+        return this.runs[Fast.TinyEnd] - room - 0.5;
       }
-      return +this.untyped(size);
     }
-    return +this.typed(size, type, flags);
+    return +this.small(size, type, flags);
   }
 
-  /** A block without pointers, if the next one of its class is ready to be taken; it may be a new tiny block. */
-  private untyped(size: number): Pointer {
+  /** A block of its own, if the next one of its class is ready to be taken; it may be a new tiny block. */
+  private small(size: number, type: GoType | null, flags?: number): Pointer {
     const runs = this.runs;
-    const at = RUN_OF_BYTES[size] | 0;
+    let at = 0;
+    let pattern: number = Fast.DeadPattern;
+    if (flags === Fast.NoScan) {
+      // A text of digits would be found in the table, too.
+      if (typeof size === "number") at = RUN_OF_BYTES[size] | 0;
+    } else if ((flags === 0 || flags === undefined) && type != null && type.size === size) {
+      at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
+      pattern = type.pattern;
+    }
     const p = runs[at];
-    if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === Fast.DeadPattern) {
+    if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === pattern) {
       runs[at] = p + runs[at + Fast.BlockBytes];
-      if (size < Fast.TinyBytes) {
-        const ints = this.ints;
-        // As Cache.offerTiny, which is called where this is not compiled in.
-        const left = Fast.TinyBytes - size;
-        if (left > ints[Fast.TinyLeft]) {
-          ints[Fast.TinyLeft] = left;
-          runs[Fast.TinyEnd] = p + Fast.TinyBytesAndHalf;
-        }
-      }
+      if (size < Fast.TinyBytes && flags === Fast.NoScan) this.cache.offerTiny(p, size);
       return p;
-    }
-    this.slowly(size, null, Fast.NoScan);
-    return runs[Fast.Taken];
-  }
-
-  /** A block for one value of `type`, if the next one of its class is ready to be taken. */
-  private typed(size: number, type: GoType | null, flags = 0): Pointer {
-    const runs = this.runs;
-    if (flags === 0 && type != null && type.size === size) {
-      const at = (type.sizeClass & Fast.Classes) << Fast.ClassShift;
-      const p = runs[at];
-      if (p !== runs[at + Fast.Stop] && runs[at + Fast.Pattern] === type.pattern) {
-        runs[at] = p + runs[at + Fast.BlockBytes];
-        return p;
-      }
     }
     this.slowly(size, type, flags);
     return runs[Fast.Taken];
@@ -301,7 +284,7 @@ export class Malloc {
    * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined where it happens to
    * be called a lot, it would take the room of the quick functions, for good.
    */
-  private slowly(size: number, type: GoType | null, flags: number): void {
+  private slowly(size: number, type: GoType | null, flags = 0): void {
     const runs = this.runs;
     const ints = this.ints;
     const isInteger = size >>> 0 === size;

@@ -239,9 +239,10 @@ export class Cache implements LocalCounts {
 
   /** The block at `address`, of which `used` bytes are taken, is gone on with if it has more room left than the one there is. */
   offerTiny(address: Pointer, used: number): void {
+    const { ints } = this;
     const left = TINY_BYTES - used;
-    if (left <= this.ints[TINY_LEFT]) return;
-    this.ints[TINY_LEFT] = left;
+    if (left <= ints[TINY_LEFT]) return;
+    ints[TINY_LEFT] = left;
     this.floats[TINY_END] = address + (TINY_BYTES + 0.5);
   }
 
