@@ -233,26 +233,28 @@ function heapAtBoundary(): { heap: GoHeap; boundary: Pointer } {
   return { heap, boundary };
 }
 
-Deno.test("groups on either side of a multiple of 4 GiB are told from those 4 GiB before", () => {
-  const { heap, boundary } = heapAtBoundary();
-  using _ = heap;
-  const type = nodeOf(heap, 2, [0, 1]);
-  const blocks = Array.from({ length: 2 * PAGE_BYTES / type.size }, () => heap.newobject(type));
-  assertEquals(blocks[0], boundary + 2 ** 32 - PAGE_BYTES);
-  const n = blocks.length;
-  const links: Link[] = blocks.map((_, from) => ({ from, word: 0, to: (from + 1) % n, byte: 0 }));
-  // The chain breaks off at some blocks, which would go on if only lower halves were looked at.
-  const breaks = [100, n / 2 + 100, n / 2 + 200];
-  links.forEach(({ from, to }) => {
-    const isBreak = breaks.includes(from);
-    heap.storePointer(blocks[from], isBreak ? blocks[to] - 2 ** 32 : blocks[to]);
+for (const word of [0, 1]) {
+  Deno.test(`groups on either side of a multiple of 4 GiB, linked by word ${word}, are told from those 4 GiB before`, () => {
+    const { heap, boundary } = heapAtBoundary();
+    using _ = heap;
+    const type = nodeOf(heap, 2, [0, 1]);
+    const blocks = Array.from({ length: 2 * PAGE_BYTES / type.size }, () => heap.newobject(type));
+    assertEquals(blocks[0], boundary + 2 ** 32 - PAGE_BYTES);
+    const n = blocks.length;
+    // The chain breaks off at some blocks, which would go on if only lower halves were looked at. The other word leads home.
+    const breaks = [100, n / 2 + 100, n / 2 + 200];
+    blocks.forEach((block, from) => {
+      const to = blocks[(from + 1) % n];
+      heap.storePointer(block + word * WORD, breaks.includes(from) ? to - 2 ** 32 : to);
+      heap.storePointer(block + (1 - word) * WORD, block);
+    });
+    for (const root of [0, 101, n / 2, n / 2 + 101, n / 2 + 201]) {
+      const end = breaks.find((at) => at >= root) ?? breaks[0] + n;
+      const expected = blocks.map((_, i) => (i >= root ? i : i + n) <= end);
+      assertEquals(markedOf(heap, blocks[root], blocks, type), expected, `from ${root}`);
+    }
   });
-  for (const root of [0, 101, n / 2, n / 2 + 101, n / 2 + 201]) {
-    const end = breaks.find((at) => at >= root) ?? breaks[0] + n;
-    const expected = blocks.map((_, i) => (i >= root ? i : i + n) <= end);
-    assertEquals(markedOf(heap, blocks[root], blocks, type), expected, `from ${root}`);
-  }
-});
+}
 
 Deno.test("a bad pointer is named by its place where blocks are followed within their group", () => {
   using heap = newHeap();
