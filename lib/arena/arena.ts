@@ -107,8 +107,8 @@ export class Arena {
   readonly #space: AddressSpace;
   readonly #stats: Float64Array;
   readonly #window: MemoryWindow;
-  /** The first address that is not in the first window. */
-  readonly #windowEnd: Pointer;
+  /** The first address that is not in the first window. It begins as a number: see docs/performance.md. */
+  readonly #windowEnd: Pointer = 0;
   #upperWindow: MemoryWindow | null = null;
   /** What was reserved or allocated for the arena. */
   readonly #claims: { base: Pointer; bytes: number }[] = [];
