@@ -87,8 +87,8 @@ const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
 const CLEAR_BY_STORES_BYTES = 256;
 
 /**
- * The room in a tiny block that an object can begin, by the object's size: of the bytes that are left, such a multiple of 8, 4, 2
- * or 1 as the size is one of. Blocks end at multiples of 16, so what begins there is aligned, and fits if it has the room.
+ * By the size of a tiny object, the mask that makes room for it of the bytes that are left in a block: rounded down to a multiple
+ * of 8, 4, 2 or 1, whichever the size is one of. Blocks end at multiples of 16, so what begins with that room is aligned.
  */
 const TINY_ROOM: Int32Array = Int32Array.from(
   { length: TINY_BYTES },
