@@ -18,7 +18,13 @@
 import { prepareHeap } from "./heap_workloads.ts";
 import type { Prepare, Prepared } from "./measure.ts";
 import { hasV8Workload, prepareV8 } from "./v8_workloads.ts";
-import { REFERENCE_NAME, type Workload, type WorkloadGroup, workloads } from "./workloads.ts";
+import {
+  BASELINE_NAME,
+  REFERENCE_NAME,
+  type Workload,
+  type WorkloadGroup,
+  workloads,
+} from "./workloads.ts";
 
 /** Batches of so many objects take seconds; a few of them must do. */
 const MANY_OBJECTS = 5_000_000;
@@ -29,7 +35,7 @@ export function registerSuite(group: WorkloadGroup): void {
   for (const workload of workloads) {
     if (workload.group !== group || !isThere(workload)) continue;
     register(workload, "goheap", prepareHeap, false);
-    if (hasV8Workload(workload)) register(workload, "V8 objects", prepareV8, true);
+    if (hasV8Workload(workload)) register(workload, BASELINE_NAME, prepareV8, true);
   }
 }
 

@@ -299,6 +299,9 @@ export const workloads: readonly Workload[] = [
 /** The name of the bench that every suite begins with and `bench:track` holds the others against. */
 export const REFERENCE_NAME = "reference: typed-array loop";
 
+/** What the benches on plain V8 objects are called, before the name of their workload. */
+export const BASELINE_NAME = "V8 objects";
+
 /**
  * How long a workload is measured: some batches to warm up, for at least so long, since a short batch is over before V8
  * has compiled what it calls; then so many, for at least so long.

@@ -107,6 +107,18 @@ Deno.test("a change beyond the noise is a move, and one beyond the threshold a r
   assertStringIncludes(text, "-50 %  faster      a");
 });
 
+Deno.test("plain V8 objects that became slower are told, and no regression", () => {
+  const names = ["V8 objects: w", "goheap: w"];
+  const all = (fields: Partial<BenchRecord>) =>
+    Object.fromEntries(names.map((name) => [name, fields]));
+  const before = record("2026-01-01", all({}));
+  const { moves } = compareRecords(before, record("2026-01-02", all({ relative: 2 })), 0.25);
+  assertEquals(moves.map(({ name, isRegression }) => [name, isRegression]), [
+    ["V8 objects: w", false],
+    ["goheap: w", true],
+  ]);
+});
+
 Deno.test("the form for github-action-benchmark has name, unit and value of every bench", () => {
   const [entry] = toSmallerIsBetter(record("2026-01-01", { a: { leastNs: 12.5, spread: 0.021 } }));
   assertEquals(entry, {
