@@ -108,6 +108,7 @@ export class GoHeap extends ProfileDoors {
    * ```
    */
   mallocgc(size: number, type: GoType | null, flags?: number): Pointer {
+    // No default here: without one this has 26 bytes of bytecode, and up to 27 V8 always inlines.
     return this.#malloc.mallocgc(size, type, flags);
   }
 
