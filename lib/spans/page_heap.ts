@@ -61,7 +61,6 @@ const {
   PAGES_RELEASED,
   POISON,
   SPECIALS,
-  STACK,
   START,
   STATE,
   SWEEP_DONE,
@@ -183,7 +182,7 @@ export class PageHeap {
       this.#stats[HEAP_INUSE] -= this.#spans.ints[span + PAGES] * PAGE_BYTES;
       this.#forgetObjects(span);
       if (isLarge && this.isFenced) this.#fence(span);
-      else this.#freeSpan(span, this.nowNs);
+      else this.#freeSpan(span);
     } finally {
       this.lock.unlock();
     }
@@ -321,13 +320,10 @@ export class PageHeap {
     const ints = spans.ints;
     ints[span + PAGES] = pages;
     ints[rest + NEED_ZERO] = ints[span + NEED_ZERO];
-    const { pageSpan } = this.#arena;
-    if (pages > 0) pageSpan[start + pages - 1] = span;
-    // In this state neither half is joined with the other.
-    ints[span + STATE] = STACK;
-    const bytes = ints[rest + PAGES] * PAGE_BYTES;
-    this.#stats[HEAP_IDLE] -= bytes;
-    this.#freeSpan(rest, spans.unusedSince(span));
+    this.#arena.pageSpan[start + pages - 1] = span;
+    // Free spans are never neighbours, so there is nothing to join it with.
+    spans.setUnusedSince(rest, spans.unusedSince(span));
+    this.#list(rest);
   }
 
   #findFree(pages: number): number {
@@ -382,7 +378,7 @@ export class PageHeap {
     if (first < 0) return false;
     const span = this.#spans.alloc(first, taken);
     this.#arena.pageInfo.fill(NO_OBJECT, first, first + taken);
-    this.#freeSpan(span, this.nowNs);
+    this.#freeSpan(span);
     return true;
   }
 
@@ -395,7 +391,7 @@ export class PageHeap {
   }
 
   /** Makes a span that is in no list free, joins it with its neighbours and puts it in its list. */
-  #freeSpan(span: number, unusedSinceNs: number): void {
+  #freeSpan(span: number): void {
     const spans = this.#spans;
     const ints = spans.ints;
     const { pageSpan } = this.#arena;
@@ -416,13 +412,22 @@ export class PageHeap {
       pages += ints[after + PAGES];
       this.#absorb(span, after);
     }
-    ints[span + STATE] = FREE;
     ints[span + START] = start;
     ints[span + PAGES] = pages;
+    spans.setUnusedSince(span, this.nowNs);
+    this.#list(span);
+  }
+
+  /** Makes a span free that has its final length, and puts it in its list. */
+  #list(span: number): void {
+    const { ints } = this.#spans;
+    const { pageSpan } = this.#arena;
+    const start = ints[span + START];
+    const pages = ints[span + PAGES];
+    ints[span + STATE] = FREE;
     pageSpan[start] = span;
     pageSpan[start + pages - 1] = span;
-    spans.setUnusedSince(span, unusedSinceNs);
-    spans.insert(freeList(pages), span);
+    this.#spans.insert(freeList(pages), span);
     if (pages < MAX_LIST_PAGES) this.#listed[pages >> 5] |= 1 << (pages & 31);
   }
 

@@ -67,7 +67,6 @@ export const RECORD_SHIFT = 5;
 export const RECORD_INTS = 1 << RECORD_SHIFT;
 /** States of a span. */
 export const IN_USE = 0;
-export const STACK = 1;
 export const FREE = 2;
 export const DEAD = 4;
 /** It held an object, and is never used again: efence. In no list, neither in use nor free. */
