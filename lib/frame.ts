@@ -97,11 +97,8 @@ export class Ref {
 
   /** Made by `heap.ref`. */
   constructor(roots: Roots, p: Pointer) {
-    if (!(p >= 0 && p <= Number.MAX_SAFE_INTEGER && Math.floor(p) === p)) {
-      badArgument("p", p, "an address");
-    }
     this.#roots = roots;
-    this.#slot = roots.addReference(p);
+    this.#slot = roots.addReference(requireInteger("p", p, 0));
     abandoned.register(this, { roots: new WeakRef(roots), slot: this.#slot }, this);
   }
 

@@ -287,7 +287,7 @@ export class Malloc {
   private slowly(size: number, type: GoType | null, flags = 0): void {
     const runs = this.runs;
     const ints = this.ints;
-    const isInteger = size >>> 0 === size;
+    const isInteger = typeof size === "number" && size >>> 0 === size;
     if (flags === FlagNoScan && isInteger && size >= TINY_BYTES && ints[ATTENTION] === 0) {
       // All there may be to do is to clear the block: such runs are never taken from at once.
       const at = RUN_OF[size] | 0;

@@ -91,14 +91,16 @@ export class MemoryAccess {
 
   /** The pointer stored at `p`. */
   loadPointer(p: Pointer): Pointer {
-    const { f64, usedWords } = this.objects;
-    const place = (p - this.beforeStart) / 8;
-    const word = place | 0;
-    if (word + 1 / 16 === place && word >>> 0 < usedWords >>> 0 && typeof p === "number") {
-      const bits = f64[word];
-      const pointer = (bits + Double.LeastNormal) * Double.Scale * Double.Scale - Double.Implied;
-      // Null is not asked for: the program does that at once. The bits of -0 are no address, and no smaller than null here.
-      if (pointer >= 0 && pointer < Double.Implied && !Object.is(bits, -0)) return pointer;
+    if (typeof p === "number") {
+      const { f64, usedWords } = this.objects;
+      const place = (p - this.beforeStart) / 8;
+      const word = place | 0;
+      if (word + 1 / 16 === place && word >>> 0 < usedWords >>> 0) {
+        const bits = f64[word];
+        const pointer = (bits + Double.LeastNormal) * Double.Scale * Double.Scale - Double.Implied;
+        // Null is not asked for: the program does that at once. The bits of -0 are no address, and no smaller than null here.
+        if (pointer >= 0 && pointer < Double.Implied && !Object.is(bits, -0)) return pointer;
+      }
     }
     // The plus sign tells V8 that this is a number, so that the result need not be an object.
     return +this.#loadPointerElsewhere(p);
@@ -106,20 +108,21 @@ export class MemoryAccess {
 
   /** Stores the pointer `value` at `p`. */
   storePointer(p: Pointer, value: Pointer): void {
-    // While a write barrier is on, no word is a plain one.
-    const { f64, plainWords } = this.objects;
-    const place = (p - this.beforeStart) / 8;
-    const word = place | 0;
-    const mantissa = value + Double.Implied;
-    if (
-      word + 1 / 16 === place && word >>> 0 < plainWords >>> 0 && typeof p === "number" &&
-      value >= 0 && value < Double.Implied && mantissa - Double.Implied === value &&
-      typeof value === "number"
-    ) {
-      f64[word] = mantissa / Double.Scale / Double.Scale - Double.LeastNormal;
-    } else {
-      this.#otherMemory(p, this.pointerBytes, this.pointerBytes, true, value);
+    if (typeof p === "number" && typeof value === "number") {
+      // While a write barrier is on, no word is a plain one.
+      const { f64, plainWords } = this.objects;
+      const place = (p - this.beforeStart) / 8;
+      const word = place | 0;
+      const mantissa = value + Double.Implied;
+      if (
+        word + 1 / 16 === place && word >>> 0 < plainWords >>> 0 &&
+        value >= 0 && value < Double.Implied && mantissa - Double.Implied === value
+      ) {
+        f64[word] = mantissa / Double.Scale / Double.Scale - Double.LeastNormal;
+        return;
+      }
     }
+    this.#otherMemory(p, this.pointerBytes, this.pointerBytes, true, value);
   }
 
   #loadPointerElsewhere(p: Pointer): Pointer {
@@ -140,13 +143,13 @@ export class MemoryAccess {
   }
 
   storeUint8(p: Pointer, value: number): void {
-    if (value >>> 0 !== value || value >= 2 ** 8) requireInteger("value", value, 0, 2 ** 8 - 1);
+    requireInteger("value", value, 0, 2 ** 8 - 1);
     const memory = this.#memoryOf(p, 1);
     memory.u8[memory.index(p, 1)] = value;
   }
 
   storeInt8(p: Pointer, value: number): void {
-    if ((value << 24) >> 24 !== value) requireInteger("value", value, -(2 ** 7), 2 ** 7 - 1);
+    requireInteger("value", value, -(2 ** 7), 2 ** 7 - 1);
     const memory = this.#memoryOf(p, 1);
     memory.i8[memory.index(p, 1)] = value;
   }
@@ -162,13 +165,13 @@ export class MemoryAccess {
   }
 
   storeUint16(p: Pointer, value: number): void {
-    if (value >>> 0 !== value || value >= 2 ** 16) requireInteger("value", value, 0, 2 ** 16 - 1);
+    requireInteger("value", value, 0, 2 ** 16 - 1);
     const memory = this.#memoryOf(p, 2);
     memory.u16[memory.index(p, 2)] = value;
   }
 
   storeInt16(p: Pointer, value: number): void {
-    if ((value << 16) >> 16 !== value) requireInteger("value", value, -(2 ** 15), 2 ** 15 - 1);
+    requireInteger("value", value, -(2 ** 15), 2 ** 15 - 1);
     const memory = this.#memoryOf(p, 2);
     memory.i16[memory.index(p, 2)] = value;
   }
@@ -184,13 +187,13 @@ export class MemoryAccess {
   }
 
   storeUint32(p: Pointer, value: number): void {
-    if (value >>> 0 !== value) requireInteger("value", value, 0, 2 ** 32 - 1);
+    requireInteger("value", value, 0, 2 ** 32 - 1);
     const memory = this.#memoryOf(p, 4);
     memory.u32[memory.index(p, 4)] = value;
   }
 
   storeInt32(p: Pointer, value: number): void {
-    if ((value | 0) !== value) requireInteger("value", value, -(2 ** 31), 2 ** 31 - 1);
+    requireInteger("value", value, -(2 ** 31), 2 ** 31 - 1);
     const memory = this.#memoryOf(p, 4);
     memory.i32[memory.index(p, 4)] = value;
   }
@@ -239,10 +242,12 @@ export class MemoryAccess {
 
   /** The memory that holds [p, p + bytes), where `p` must be aligned to `align`. */
   #memoryOf(p: Pointer, align: number, bytes: number = align): Memory {
-    const { objects } = this;
-    const unit = objects.index(p, align);
-    const isInside = unit >= 0 && p + (bytes + 0.5) <= objects.usedEnd;
-    if (isInside && Math.floor(unit) === unit) return objects;
+    if (typeof p === "number") {
+      const { objects } = this;
+      const unit = objects.index(p, align);
+      const isInside = unit >= 0 && p + (bytes + 0.5) <= objects.usedEnd;
+      if (isInside && Math.floor(unit) === unit) return objects;
+    }
     return this.#otherMemory(p, align, bytes, false, 0);
   }
 
@@ -261,10 +266,10 @@ export class MemoryAccess {
     isStore: boolean,
     pointer: Pointer,
   ): Memory {
-    const isAddress = pointer >= 0 && pointer <= this.maxPointer &&
+    const isAddress = typeof pointer === "number" && pointer >= 0 && pointer <= this.maxPointer &&
       Math.floor(pointer) === pointer;
     if (!isAddress) badArgument("value", pointer, `an address from 0 to ${this.maxPointer}`);
-    if (!Number.isInteger(p / align)) {
+    if (typeof p !== "number" || !Number.isInteger(p / align)) {
       badArgument("p", p, `an address that is a multiple of ${align}`);
     }
     const isInArena = p >= this.arenaStart &&

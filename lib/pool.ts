@@ -9,7 +9,7 @@
  * @module
  */
 
-import { badArgument } from "./errors.ts";
+import { requireInteger } from "./errors.ts";
 import type { Pointer } from "./platform/platform.ts";
 
 /**
@@ -42,10 +42,7 @@ export class Pool {
 
   /** Puts the object at `p` aside; nil is ignored. */
   put(p: Pointer): void {
-    if (!(p >= 0 && p <= Number.MAX_SAFE_INTEGER && Math.floor(p) === p)) {
-      badArgument("p", p, "an address");
-    }
-    if (p === 0) return;
+    if (requireInteger("p", p, 0) === 0) return;
     if (this.#first === 0 && this.#rest.length === 0) this.#used(this);
     if (this.#first === 0) this.#first = p;
     else this.#rest.push(p);

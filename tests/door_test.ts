@@ -5,9 +5,9 @@ import { PAGE_BYTES } from "../lib/platform/platform.ts";
 import {
   CHAIN_HEAD,
   CLASS,
+  DEAD,
   FREE_BLOCKS,
   nonemptyList,
-  STACK,
   STATE,
   SWEEPGEN,
 } from "../lib/spans/span_record.ts";
@@ -212,7 +212,7 @@ const BREAKS: Record<string, { words: string; break: (heap: GoHeap) => void }> =
       const { spans: { ints } } = partsOf(heap);
       const span = spanOf(heap);
       ints[span + SWEEPGEN] -= 2;
-      ints[span + STATE] = STACK;
+      ints[span + STATE] = DEAD;
     },
   },
   "a span without the free block that it promised": {

@@ -19,7 +19,19 @@ const FOREIGN = makeForeignType();
 
 /** Sizes, types and flags that are none. */
 export const ALLOCATION: BadCall[] = [
-  ...each("mallocgc", "size", NOT_SIZES, (heap, bad) => heap.mallocgc(bad, null, 1)),
+  ...each(
+    "mallocgc",
+    "size",
+    NOT_SIZES.filter((size) => typeof size !== "bigint"),
+    (heap, bad) => heap.mallocgc(bad, null, 1),
+  ),
+  // The quickest way there is asks for the size by arithmetic only.
+  one(
+    "mallocgc of a bigint",
+    TypeError,
+    ["BigInt"],
+    (heap) => heap.mallocgc(8n as never, null, 1),
+  ),
   ...each(
     "mallocgc with pointers",
     "size",
