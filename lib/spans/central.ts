@@ -18,10 +18,10 @@ import type { FreeLists } from "./free_list.ts";
 import type { PageHeap } from "./page_heap.ts";
 import * as sizeClasses from "./size_classes.ts";
 import * as spanRecord from "./span_record.ts";
-import { emptyList, nonemptyList } from "./span_record.ts";
 import type { SpanTable } from "./span_table.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { emptyList, nonemptyList } = spanRecord;
 const { CLASS_TO_PAGES } = sizeClasses;
 const { BLOCKS, CLASS, FREE_BLOCKS, HEAP_SWEEPGEN, IN_CACHE, NEED_ZERO, NEXT, START, SWEEPGEN } =
   spanRecord;

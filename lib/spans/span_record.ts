@@ -62,8 +62,12 @@ export const LIMIT_BYTES = 20;
 export const COMPRESSION = 29;
 export const TYPES_DATA = 30;
 
+// What the functions below use is not exported itself: an exported constant is read and checked at each use.
+const SHIFT = 5;
+const LONGEST = 128;
+
 /** log2 of the int32 in a record. */
-export const RECORD_SHIFT = 5;
+export const RECORD_SHIFT = SHIFT;
 export const RECORD_INTS = 1 << RECORD_SHIFT;
 /** States of a span. */
 export const IN_USE = 0;
@@ -82,34 +86,34 @@ export const TYPES_WORDS = 2;
 export const TYPES_BYTES = 3;
 
 /** Lists of free and of large spans go by page count up to this; the last takes all that are longer. */
-export const MAX_LIST_PAGES = 128;
+export const MAX_LIST_PAGES = LONGEST;
 
 /** The dummy span that a cache holds in place of none. */
 export const EMPTY_SPAN = 0;
-const FIRST_BUSY = MAX_LIST_PAGES;
-const FIRST_NONEMPTY = FIRST_BUSY + MAX_LIST_PAGES + 1;
+const FIRST_BUSY = LONGEST;
+const FIRST_NONEMPTY = FIRST_BUSY + LONGEST + 1;
 const FIRST_EMPTY = FIRST_NONEMPTY + NUM_SIZE_CLASSES;
 /** How many records are list heads: the first span comes behind them. */
 export const LIST_HEADS = FIRST_EMPTY + NUM_SIZE_CLASSES;
 
 /** Head of the list of free spans of `pages` pages. */
 export function freeList(pages: number): number {
-  return Math.min(pages, MAX_LIST_PAGES) << RECORD_SHIFT;
+  return (pages < LONGEST ? pages : LONGEST) << SHIFT;
 }
 
 /** Head of the list of large objects of `pages` pages. */
 export function busyList(pages: number): number {
-  return (FIRST_BUSY + Math.min(pages, MAX_LIST_PAGES)) << RECORD_SHIFT;
+  return (FIRST_BUSY + (pages < LONGEST ? pages : LONGEST)) << SHIFT;
 }
 
 /** Head of the central list of spans of `cls` that have free blocks. */
 export function nonemptyList(cls: number): number {
-  return (FIRST_NONEMPTY + cls) << RECORD_SHIFT;
+  return (FIRST_NONEMPTY + cls) << SHIFT;
 }
 
 /** Head of the central list of spans of `cls` that have none, or whose free blocks a cache has. */
 export function emptyList(cls: number): number {
-  return (FIRST_EMPTY + cls) << RECORD_SHIFT;
+  return (FIRST_EMPTY + cls) << SHIFT;
 }
 
 /** The heap's sweep generation: a span at it is swept, at one less being swept, at two less to be swept. */
