@@ -441,13 +441,16 @@ export class PageHeap {
 
   /** Sweeps until `pages` pages came back, as far as there are any; called and left with the lock held. */
   #reclaim(pages: number): void {
+    const spans = this.#spans;
     for (let length = pages; length < MAX_LIST_PAGES; length++) {
+      if (spans.isEmpty(busyList(length))) continue;
       if (this.#reclaimList(busyList(length), pages) > 0) return;
     }
     if (this.#reclaimList(busyList(MAX_LIST_PAGES), pages) > 0) return;
 
     let reclaimed = 0;
     for (let length = 1; length < pages && length < MAX_LIST_PAGES; length++) {
+      if (spans.isEmpty(busyList(length))) continue;
       reclaimed += this.#reclaimList(busyList(length), pages - reclaimed);
       if (reclaimed >= pages) return;
     }

@@ -97,8 +97,10 @@ export class SpanTable {
     this.reserve();
     const record = this.#fix.alloc();
     const span = this.handle(record);
-    const ints = this.ints;
-    for (let field = 0; field < RECORD_INTS; field++) ints[span + field] = 0;
+    const { ints, floats } = this;
+    // As float64, since they are half as many.
+    const first = span >> 1;
+    for (let field = 0; field < RECORD_INTS / 2; field++) floats[first + field] = 0;
     ints[span + START] = start;
     ints[span + PAGES] = pages;
     ints[span + STATE] = DEAD;
