@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FlagNoScan, GoHeap, type Pointer } from "../mod.ts";
+import { FlagNoScan, GoHeap, GoThrow, type Pointer } from "../mod.ts";
 import { Watch } from "./behaviour/watch.ts";
 
 const GiB = 2 ** 30;
@@ -123,4 +123,25 @@ Deno.test("freed pages above 4 GiB are merged, handed out again from the lowest 
   const again = heap.mallocgc(8 * 2 ** 20, null, FlagNoScan);
   assertEquals(again, blocks[0]);
   assert(heap.bytes(again, 8 * 2 ** 20).every((byte) => byte === 0));
+});
+
+Deno.test("a byte deep inside a large object has a finalizer of its own, up to 2 GiB from the beginning", () => {
+  using heap = new GoHeap(OPTIONS);
+  const { types } = heap;
+  const type = types.pointer(types.uint8);
+  const got: Pointer[] = [];
+  const finalizer = { type: types.func([type], []), data: (p: Pointer) => void got.push(p) };
+  const p = heap.rawmem(5 * GiB);
+  const set = (offset: number) => heap.SetFinalizer({ type, data: p + offset }, finalizer);
+  for (const offset of [2 * GiB - 1, 0, 8]) set(offset);
+  for (const offset of [2 * GiB, 4 * GiB, 4 * GiB + 8, 5 * GiB - 1]) {
+    assertThrows(() => set(offset), GoThrow, `block (0x${(p + offset).toString(16)} in the block`);
+  }
+  for (const offset of [0, 8, 2 * GiB - 1]) {
+    heap.verify();
+    // A finalizer keeps the object, and so the others, until it has run.
+    heap.GC();
+    heap.runFinalizers();
+    assertEquals(got.splice(0), [p + offset]);
+  }
 });

@@ -88,12 +88,7 @@ export class GcFinalizerRules implements FinalizerRules {
         `runtime.SetFinalizer: pointer not in allocated block (0x${p.toString(16)})`,
       );
     }
-    if (p !== place.base && !mayBeInTinyBlock(type)) {
-      throw new GoThrow(
-        "runtime.SetFinalizer: pointer not at beginning of allocated block" +
-          ` (0x${p.toString(16)} in the block at 0x${place.base.toString(16)})`,
-      );
-    }
+    if (p !== place.base && !mayBeInTinyBlock(type)) refuseInnerPointer(p, place.base);
     return place;
   }
 
@@ -116,6 +111,14 @@ export function checkPointer(type: GoType, data: Eface["data"], typeOwner: objec
     badArgument("obj.data", data, "an address");
   }
   return data;
+}
+
+/** Throws for an address inside the block at `base` that cannot have come from the tiny allocator. */
+export function refuseInnerPointer(p: Pointer, base: Pointer): never {
+  throw new GoThrow(
+    "runtime.SetFinalizer: pointer not at beginning of allocated block" +
+      ` (0x${p.toString(16)} in the block at 0x${base.toString(16)})`,
+  );
 }
 
 /** An address inside a block may come from the tiny allocator if what it points to is small and flat. */

@@ -33,6 +33,7 @@ import {
   type FinalizerRules,
   mayBeInTinyBlock,
   type ObjectFinder,
+  refuseInnerPointer,
 } from "./finalizer_rules.ts";
 import { type FinalizerFunction, FinalizerTable, type Signature } from "./finalizer_table.ts";
 import * as specialRecord from "./special_record.ts";
@@ -44,6 +45,8 @@ import type { WriteBarrier } from "./write_barrier.ts";
 const { CLASS_TO_SIZE } = sizeClasses;
 const { CLASS } = spanRecord;
 const { DATA, KIND_FINALIZER } = specialRecord;
+
+const MAX_OFFSET = 2 ** 31 - 1;
 
 /** The types that a finalizer was set with. */
 export interface FinalizerTypes {
@@ -202,9 +205,11 @@ export class Finalizers {
   #checkObject(object: GoType, p: Eface["data"]): number {
     const place = this.#rules.checkObject(object, p);
     if (place === null) return 0;
+    const offset = (p as Pointer) - this.#arena.pageAddress(place.span);
+    // A special has room for an int32, and nothing that deep in a large object came from a tiny block.
+    if (offset > MAX_OFFSET) refuseInnerPointer(p as Pointer, place.base);
     this.#checked = object;
-    // A special has room for an int32. In a large object that is enough: there is one block.
-    this.#offset = ((p as Pointer) - this.#arena.pageAddress(place.span)) | 0;
+    this.#offset = offset | 0;
     return this.#arena.pageSpan[place.span];
   }
 
