@@ -41,6 +41,8 @@ import * as sizeClasses from "./spans/size_classes.ts";
 import { sizeToClass } from "./spans/size_classes.ts";
 import * as spanRecord from "./spans/span_record.ts";
 import type { SpanTable } from "./spans/span_table.ts";
+import { repeatCodes } from "./types/codes.ts";
+import * as goTypes from "./types/go_type.ts";
 import type { GoType } from "./types/go_type.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
@@ -79,6 +81,7 @@ const {
   TINY_SIZE_CLASS,
 } = sizeClasses;
 const { NO_SCAN, START } = spanRecord;
+const { NO_PATTERN } = goTypes;
 
 const { FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } = mallocFlags;
 const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
@@ -288,13 +291,16 @@ export class Malloc {
     const runs = this.runs;
     const ints = this.ints;
     const isInteger = typeof size === "number" && size >>> 0 === size;
-    if (flags === FlagNoScan && isInteger && size >= TINY_BYTES && ints[ATTENTION] === 0) {
+    if (isInteger && ints[ATTENTION] === 0) {
       // All there may be to do is to clear the block: such runs are never taken from at once.
+      let pattern = NO_PATTERN;
+      if (flags === FlagNoScan) pattern = size >= TINY_BYTES ? DEAD_PATTERN : NO_PATTERN;
+      else if (flags === 0 && type != null && type.size === size) pattern = type.pattern;
       const at = RUN_OF[size] | 0;
       const p = runs[at + CURSOR];
       const next = p + runs[at + BLOCK_BYTES];
       const isUsed = ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] === USED;
-      if (isUsed && runs[at + PATTERN] === DEAD_PATTERN && next <= runs[at + LIMIT]) {
+      if (isUsed && runs[at + PATTERN] === pattern && next <= runs[at + LIMIT]) {
         runs[at + CURSOR] = next;
         runs[at + STOP] = next;
         this.#clearBlock(at >> CLASS_SHIFT, p);
@@ -439,10 +445,21 @@ export class Malloc {
     this.hooks.requireOpen();
     const isAhead = this.ints[ATTENTION] === 0 && hasPattern(type, size);
     const pattern = isAhead ? type.pattern : DEAD_PATTERN;
-    if (!this.cache.refill(cls, pattern, isAhead ? this.#blockCodes(cls, type) : 0)) {
-      this.#outOfMemory(CLASS_TO_PAGES[cls]);
-    }
+    const codes = isAhead ? this.#blockCodes(cls, type) : 0;
+    if (!this.cache.refill(cls, pattern, codes)) this.#outOfMemory(CLASS_TO_PAGES[cls]);
+    if (isAhead && codes === 0) this.#writeRun(cls, type);
     this.pacer.look();
+  }
+
+  /** Writes the types of a run of blocks of `type`, which has too many words for an int32 of codes; they are dead. */
+  #writeRun(cls: number, type: GoType): void {
+    const { bitmap, wordShift } = this.arena;
+    const { first, count } = this.cache.runBlocks(cls);
+    const base = this.ints[(cls << INTS_SHIFT) + TYPES];
+    const words = CLASS_TO_SIZE[cls] >> wordShift;
+    this.spans.ints[this.cache.spanOf(cls) + NO_SCAN] = 0;
+    this.#writeTypes(base, first * words, type.size, type, CLASS_TO_SIZE[cls]);
+    if (count > 1) repeatCodes(bitmap.types, base, first * words, words, count * words);
   }
 
   #outOfMemory(pages: number): never {
@@ -477,11 +494,15 @@ export class Malloc {
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }
-    if (hasPattern(type, size)) bitmap.addTypes(base, word, this.#blockCodes(cls, type));
+    const codes = hasPattern(type, size) ? this.#blockCodes(cls, type) : 0;
+    if (codes !== 0) bitmap.addTypes(base, word, codes);
     else if (type !== null) this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
   }
 
-  /** The codes of a block of one value of `type`, which has a pattern. A block of two words takes two of one word. */
+  /**
+   * The codes of a block of one value of `type`, which has a pattern; 0 if it has over 16 words. A block of two words takes
+   * two of one word.
+   */
   #blockCodes(cls: number, type: GoType): number {
     const isPair = type.words === 1 && CLASS_TO_SIZE[cls] === 2 * this.arena.platform.pointerBytes;
     return isPair ? type.typeBits | type.typeBits << 2 : type.typeBits;
@@ -507,9 +528,9 @@ export class Malloc {
   }
 }
 
-/** Whether the types of an object of `size` bytes are one value of `type`, of 16 words or less. */
+/** Whether the types of an object of `size` bytes are one value of `type`, and can be written a run at a time. */
 function hasPattern(type: GoType | null, size: number): type is GoType {
-  return type !== null && type.size === size && type.typeBits !== 0;
+  return type !== null && type.size === size && type.pattern !== NO_PATTERN;
 }
 
 function foreignType(type: GoType): never {

@@ -130,6 +130,21 @@ for (const platform of PLATFORMS) {
     assertEquals(heap.ReadMemStats().HeapObjects, 0);
   });
 
+  Deno.test(`on ${platform} tiny objects share blocks that others had before them`, () => {
+    using heap = new GoHeap({ platform });
+    const kept = Array.from({ length: 300 }, () => {
+      const [first] = [1, 2, 3, 4].map(() => heap.mallocgc(16, null, FlagNoScan));
+      return heap.ref(first);
+    });
+    heap.GC();
+    for (let i = 0; i < 300; i++) {
+      const p = heap.mallocgc(12, null, FlagNoScan);
+      assertEquals(heap.mallocgc(4, null, FlagNoScan), p + 12);
+    }
+    heap.verify();
+    assertEquals(kept.length, 300);
+  });
+
   Deno.test(`on ${platform} a block that is not zeroed shows the free list's words and all that was left`, () => {
     // A block of 16 bytes holds four words, of which the free list uses two.
     for (const size of [16, 32, 48]) {

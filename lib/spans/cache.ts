@@ -113,8 +113,9 @@ export class Cache implements LocalCounts {
   runBlocks(cls: number): { first: number; count: number } {
     const at = cls << CLASS_SHIFT;
     const size = CLASS_TO_SIZE[cls];
-    const first = (this.floats[at + CURSOR] - this.floats[at + BASE]) / size;
-    return { first, count: (this.floats[at + END] - this.floats[at + CURSOR]) / size };
+    // Integers for good, and so whatever is made of them.
+    const first = ((this.floats[at + CURSOR] - this.floats[at + BASE]) / size) | 0;
+    return { first, count: ((this.floats[at + END] - this.floats[at + CURSOR]) / size) | 0 };
   }
 
   /** Sets `bits` in ATTENTION: from now on every allocation takes the slow path. */

@@ -87,6 +87,9 @@ export interface GoMethod {
   readonly pointerReceiver: boolean;
 }
 
+/** The pattern of types that are not written a stretch of blocks at a time. */
+export const NO_PATTERN = -1;
+
 /** What the layout of a type decides: sizes and pointers. */
 export interface Layout {
   readonly size: number;
@@ -161,8 +164,8 @@ export class GoType {
   /** The codes of all words as an int32, word 0 lowest; 0 if there are over 16 words or no pointers. */
   declare readonly typeBits: number;
   /**
-   * The number of these `typeBits` among all that types of any table have; -1 if there are none. The types of a
-   * stretch of blocks are written at once, and this says what has been written.
+   * The types of a stretch of blocks are written at once, and this number says what has been written: one for all types of
+   * the same `typeBits`, one for each type that has over 16 words; {@linkcode NO_PATTERN} if there are no pointers.
    */
   declare readonly pattern: number;
   /** Which words of a value are pointers: seeds' gc mask or program. */

@@ -114,6 +114,11 @@ export class PointerMap {
     return this.#codes;
   }
 
+  /** Whether the mask is longer than masks may be: it is neither written nor loaded. */
+  get isTooLong(): boolean {
+    return this.usesProgram && 1 + this.maskBytes > this.#maxGCMask;
+  }
+
   /** Whether word `word` of a value is a pointer. */
   has(word: number): boolean {
     return this.code(word) === POINTER;
@@ -178,7 +183,7 @@ export class PointerMap {
   }
 
   #checkMaskBytes(): void {
-    if (this.usesProgram && 1 + this.maskBytes > this.#maxGCMask) tooLong();
+    if (this.isTooLong) tooLong();
   }
 }
 

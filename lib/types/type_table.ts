@@ -22,7 +22,15 @@
 
 import { badArgument, requireInteger } from "../errors.ts";
 import type { Platform, Pointer } from "../platform/platform.ts";
-import { completeType, type GoMethod, GoType, Kind, type Layout, type Shape } from "./go_type.ts";
+import {
+  completeType,
+  type GoMethod,
+  GoType,
+  Kind,
+  type Layout,
+  NO_PATTERN,
+  type Shape,
+} from "./go_type.ts";
 import { POINTER, SCALAR } from "./codes.ts";
 import { failAssertion, type Itab, ItabTable } from "./itab.ts";
 import { arrayLayout, maxTypeBytes, scalarLayout, structLayout, wordsLayout } from "./layout.ts";
@@ -456,13 +464,14 @@ export class TypeTable {
     const address = this.#allocateAddress(8 * this.#rules.pointerBytes + 8);
     requireInteger("address / 8", address / 8, 1);
     const shape = { ...NO_PARTS, ...parts };
-    const type = new GoType(this, address, name, this.#patternOf(shape.typeBits), shape);
+    const type = new GoType(this, address, name, this.#patternOf(shape), shape);
     this.#byAddress.set(address, type);
     return type;
   }
 
-  #patternOf(typeBits: number): number {
-    if (typeBits === 0) return -1;
+  #patternOf({ typeBits, pointers }: Layout): number {
+    if (pointers.maskBytes === 0 || pointers.isTooLong) return NO_PATTERN;
+    if (typeBits === 0) return ++TypeTable.#patternsMade;
     let pattern = this.#patterns.get(typeBits);
     if (pattern === undefined) {
       pattern = ++TypeTable.#patternsMade;
