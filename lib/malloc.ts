@@ -42,8 +42,9 @@ import { sizeToClass } from "./spans/size_classes.ts";
 import * as spanRecord from "./spans/span_record.ts";
 import type { SpanTable } from "./spans/span_table.ts";
 import { repeatCodes } from "./types/codes.ts";
-import * as goTypes from "./types/go_type.ts";
 import type { GoType } from "./types/go_type.ts";
+import * as patterns from "./types/patterns.ts";
+import { repeated } from "./types/patterns.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
@@ -81,7 +82,7 @@ const {
   TINY_SIZE_CLASS,
 } = sizeClasses;
 const { NO_SCAN, START } = spanRecord;
-const { NO_PATTERN } = goTypes;
+const { NO_PATTERN } = patterns;
 
 const { FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } = mallocFlags;
 const ALL_FLAGS = 2 * FlagNoInvokeGC - 1;
@@ -290,27 +291,29 @@ export class Malloc {
   private slowly(size: number, type: GoType | null, flags = 0): void {
     const runs = this.runs;
     const ints = this.ints;
-    const isInteger = typeof size === "number" && size >>> 0 === size;
-    if (isInteger && ints[ATTENTION] === 0) {
-      // All there may be to do is to clear the block: such runs are never taken from at once.
+    const isSmall = typeof size === "number" && size >>> 0 === size && size > 0 &&
+      size <= MAX_SMALL_BYTES;
+    if (isSmall && ints[ATTENTION] === 0) {
+      // All there may be to do is to see that an array is one of the run's, or to clear the block, which is never taken at once.
       let pattern = NO_PATTERN;
       if (flags === FlagNoScan) pattern = size >= TINY_BYTES ? DEAD_PATTERN : NO_PATTERN;
-      else if (flags === 0 && type != null && type.size === size) pattern = type.pattern;
-      const at = RUN_OF[size] | 0;
+      else if (flags === 0 && type?.owner === this.typeOwner) pattern = this.#patternOf(type, size);
+      const at = RUN_OF[size];
       const p = runs[at + CURSOR];
       const next = p + runs[at + BLOCK_BYTES];
-      const isUsed = ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] === USED;
-      if (isUsed && runs[at + PATTERN] === pattern && next <= runs[at + LIMIT]) {
+      if (runs[at + PATTERN] === pattern && p !== runs[at + END] && next <= runs[at + LIMIT]) {
         runs[at + CURSOR] = next;
-        runs[at + STOP] = next;
-        this.#clearBlock(at >> CLASS_SHIFT, p);
+        if (ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
+          runs[at + STOP] = next;
+          this.#clearBlock(at >> CLASS_SHIFT, p);
+        }
         runs[TAKEN] = p;
         return;
       }
     }
 
     this.checkRequest(size, type, flags);
-    if (!isInteger || size > MAX_SMALL_BYTES || size === 0) {
+    if (!isSmall) {
       runs[TAKEN] = this.large(size, type, flags);
       return;
     }
@@ -443,22 +446,24 @@ export class Malloc {
    */
   #refill(cls: number, size: number, type: GoType | null): void {
     this.hooks.requireOpen();
-    const isAhead = this.ints[ATTENTION] === 0 && hasPattern(type, size);
-    const pattern = isAhead ? type.pattern : DEAD_PATTERN;
-    const codes = isAhead ? this.#blockCodes(cls, type) : 0;
+    const wanted = this.ints[ATTENTION] === 0 && type !== null
+      ? this.#patternOf(type, size)
+      : NO_PATTERN;
+    const pattern = wanted === NO_PATTERN ? DEAD_PATTERN : wanted;
+    const codes = pattern === DEAD_PATTERN ? 0 : this.#blockCodes(cls, size, type!);
     if (!this.cache.refill(cls, pattern, codes)) this.#outOfMemory(CLASS_TO_PAGES[cls]);
-    if (isAhead && codes === 0) this.#writeRun(cls, type);
+    if (pattern !== DEAD_PATTERN && codes === 0) this.#writeRun(cls, size, type!);
     this.pacer.look();
   }
 
-  /** Writes the types of a run of blocks of `type`, which has too many words for an int32 of codes; they are dead. */
-  #writeRun(cls: number, type: GoType): void {
+  /** Writes the types of a run of blocks, each for `size` bytes of `type`: more words than an int32 has codes of. */
+  #writeRun(cls: number, size: number, type: GoType): void {
     const { bitmap, wordShift } = this.arena;
     const { first, count } = this.cache.runBlocks(cls);
     const base = this.ints[(cls << INTS_SHIFT) + TYPES];
     const words = CLASS_TO_SIZE[cls] >> wordShift;
     this.spans.ints[this.cache.spanOf(cls) + NO_SCAN] = 0;
-    this.#writeTypes(base, first * words, type.size, type, CLASS_TO_SIZE[cls]);
+    this.#writeTypes(base, first * words, size, type, CLASS_TO_SIZE[cls]);
     if (count > 1) repeatCodes(bitmap.types, base, first * words, words, count * words);
   }
 
@@ -484,9 +489,8 @@ export class Malloc {
   /** Writes the types of the object at `offset` of the span in the cache, unless the run has them already. */
   #setTypes(cls: number, offset: number, size: number, type: GoType | null): void {
     const written = this.runs[(cls << CLASS_SHIFT) + PATTERN];
-    if (
-      type === null ? written === DEAD_PATTERN : hasPattern(type, size) && type.pattern === written
-    ) return;
+    const pattern = type === null ? DEAD_PATTERN : this.#patternOf(type, size);
+    if (written === pattern) return;
     const { bitmap, wordShift } = this.arena;
     const base = this.ints[(cls << INTS_SHIFT) + TYPES];
     const word = offset >> wordShift;
@@ -494,18 +498,30 @@ export class Malloc {
     if (written !== DEAD_PATTERN) {
       bitmap.clearTypes(base, word, CLASS_TO_SIZE[cls] >> wordShift);
     }
-    const codes = hasPattern(type, size) ? this.#blockCodes(cls, type) : 0;
+    if (type === null) return;
+    const codes = pattern === NO_PATTERN ? 0 : this.#blockCodes(cls, size, type);
     if (codes !== 0) bitmap.addTypes(base, word, codes);
-    else if (type !== null) this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
+    else this.#writeTypes(base, word, size, type, CLASS_TO_SIZE[cls]);
+  }
+
+  /** The pattern of an object of `size` bytes, one value of `type` or several; NO_PATTERN if its types are written by themselves. */
+  #patternOf(type: GoType, size: number): number {
+    if (type.size === size) return type.pattern;
+    const n = (size / type.size) | 0;
+    return n > 1 && n * type.size === size && type !== this.deferType
+      ? type.arrayPattern(n)
+      : NO_PATTERN;
   }
 
   /**
-   * The codes of a block of one value of `type`, which has a pattern; 0 if it has over 16 words. A block of two words takes
-   * two of one word.
+   * The codes of a block for `size` bytes of `type`, which have a pattern; 0 if that is over 16 words. A block of two words
+   * takes two of one word.
    */
-  #blockCodes(cls: number, type: GoType): number {
-    const isPair = type.words === 1 && CLASS_TO_SIZE[cls] === 2 * this.arena.platform.pointerBytes;
-    return isPair ? type.typeBits | type.typeBits << 2 : type.typeBits;
+  #blockCodes(cls: number, size: number, type: GoType): number {
+    const { pointerBytes } = this.arena.platform;
+    const { typeBits, words } = type;
+    if (CLASS_TO_SIZE[cls] === 2 * pointerBytes && words === 1) return typeBits | typeBits << 2;
+    return size > 16 * pointerBytes ? 0 : repeated(typeBits, words, size / type.size);
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */
@@ -526,11 +542,6 @@ export class Malloc {
       : 2 * Math.ceil(typed / (2 * pointerBytes));
     type.pointers.write(bitmap.types, base, word, words);
   }
-}
-
-/** Whether the types of an object of `size` bytes are one value of `type`, and can be written a run at a time. */
-function hasPattern(type: GoType | null, size: number): type is GoType {
-  return type !== null && type.size === size && type.pattern !== NO_PATTERN;
 }
 
 function foreignType(type: GoType): never {

@@ -24,6 +24,7 @@
 
 import type { Pointer } from "../platform/platform.ts";
 import { MAX_SMALL_BYTES, sizeToClass } from "../spans/size_classes.ts";
+import { ArrayPatterns, NO_PATTERN, type Patterns } from "./patterns.ts";
 import type { PointerMap } from "./pointer_map.ts";
 
 /**
@@ -86,9 +87,6 @@ export interface GoMethod {
   /** Whether only a pointer to the type has it; always false in an interface. */
   readonly pointerReceiver: boolean;
 }
-
-/** The pattern of types that are not written a stretch of blocks at a time. */
-export const NO_PATTERN = -1;
 
 /** What the layout of a type decides: sizes and pointers. */
 export interface Layout {
@@ -168,6 +166,7 @@ export class GoType {
    * the same `typeBits`, one for each type that has over 16 words; {@linkcode NO_PATTERN} if there are no pointers.
    */
   declare readonly pattern: number;
+  declare private readonly arrays: ArrayPatterns | null;
   /** Which words of a value are pointers: seeds' gc mask or program. */
   declare readonly pointers: PointerMap;
   /** Whether a value is one pointer, which an interface then holds itself: seeds' kindDirectIface. */
@@ -190,7 +189,7 @@ export class GoType {
   declare readonly methods: readonly GoMethod[];
 
   /** Called by type tables only. */
-  constructor(owner: object, address: Pointer, name: string, pattern: number, shape: Shape) {
+  constructor(owner: object, address: Pointer, name: string, patterns: Patterns, shape: Shape) {
     this.owner = owner;
     this.address = address;
     this.name = name;
@@ -216,7 +215,15 @@ export class GoType {
     // a constant.
     if (shape.kind === Kind.Invalid) return;
     this.sizeClass = shape.size > 0 && shape.size <= MAX_SMALL_BYTES ? sizeToClass(shape.size) : 0;
-    this.pattern = pattern;
+    this.pattern = patterns.of(shape.pointers, shape.typeBits);
+    this.arrays = this.pattern === NO_PATTERN
+      ? null
+      : new ArrayPatterns(patterns, shape.words, shape.typeBits);
+  }
+
+  /** The pattern of an array of `n` values, 2 or more; {@linkcode NO_PATTERN} if it has none. */
+  arrayPattern(n: number): number {
+    return this.arrays === null ? NO_PATTERN : this.arrays.of(n);
   }
 
   /** What `console.log` shows: all that matters of the type, without the types it is made of. */

@@ -22,18 +22,11 @@
 
 import { badArgument, requireInteger } from "../errors.ts";
 import type { Platform, Pointer } from "../platform/platform.ts";
-import {
-  completeType,
-  type GoMethod,
-  GoType,
-  Kind,
-  type Layout,
-  NO_PATTERN,
-  type Shape,
-} from "./go_type.ts";
+import { completeType, type GoMethod, GoType, Kind, type Layout, type Shape } from "./go_type.ts";
 import { POINTER, SCALAR } from "./codes.ts";
 import { failAssertion, type Itab, ItabTable } from "./itab.ts";
 import { arrayLayout, maxTypeBytes, scalarLayout, structLayout, wordsLayout } from "./layout.ts";
+import { Patterns } from "./patterns.ts";
 import type { LayoutRules } from "./pointer_map.ts";
 import { funcString, interfaceString, structString } from "./type_string.ts";
 
@@ -131,8 +124,7 @@ export class TypeTable {
   readonly #rules: LayoutRules;
   readonly #allocateAddress: (bytes: number) => Pointer;
   readonly #unnamed = new Map<string, GoType>();
-  static #patternsMade = 0;
-  readonly #patterns = new Map<number, number>();
+  readonly #patterns = new Patterns();
   readonly #itabs: ItabTable;
   readonly #byAddress = new Map<Pointer, GoType>();
   readonly #pointerLayout: Layout;
@@ -464,20 +456,9 @@ export class TypeTable {
     const address = this.#allocateAddress(8 * this.#rules.pointerBytes + 8);
     requireInteger("address / 8", address / 8, 1);
     const shape = { ...NO_PARTS, ...parts };
-    const type = new GoType(this, address, name, this.#patternOf(shape), shape);
+    const type = new GoType(this, address, name, this.#patterns, shape);
     this.#byAddress.set(address, type);
     return type;
-  }
-
-  #patternOf({ typeBits, pointers }: Layout): number {
-    if (pointers.maskBytes === 0 || pointers.isTooLong) return NO_PATTERN;
-    if (typeBits === 0) return ++TypeTable.#patternsMade;
-    let pattern = this.#patterns.get(typeBits);
-    if (pattern === undefined) {
-      pattern = ++TypeTable.#patternsMade;
-      this.#patterns.set(typeBits, pattern);
-    }
-    return pattern;
   }
 
   #require(argument: string, type: GoType): void {
