@@ -52,6 +52,10 @@ function runOf(heap: GoHeap, workload: Workload): Run {
       return { batch: mallocOf(heap, workload) };
     case "newobject":
       return { batch: newobjects(heap, operations) };
+    case "newarray":
+      return {
+        batch: () => newarrays(heap, operations, heap.types.unsafePointer, bytes / WORD_BYTES),
+      };
     case "collect":
       return { batch: () => collect(heap) };
     case "trees":
@@ -179,6 +183,12 @@ function newobjects(heap: GoHeap, operations: number): () => number {
     value: types.int64,
   });
   return () => newMany(heap, operations, type);
+}
+
+function newarrays(heap: GoHeap, operations: number, type: GoType, n: number): number {
+  const out = sink;
+  for (let i = 0; i < operations; i++) out[0] = heap.newarray(type, n);
+  return operations;
 }
 
 function newMany(heap: GoHeap, n: number, type: GoType): number {

@@ -39,13 +39,16 @@ const KINDS: readonly WorkloadKind[] = [
   ...NEEDS_COLLECTOR,
   "malloc",
   "newobject",
+  "newarray",
   "mallocAmongLive",
   "trees",
   "finalizerClear",
 ];
 
 /** Whether plain objects have anything of the workload's kind, in this process. */
-export function hasV8Workload({ kind }: Workload): boolean {
+export function hasV8Workload(workload: Workload): boolean {
+  const { kind } = workload;
+  if (kind === "malloc" && !(loopName(workload) in loops)) return false;
   return KINDS.includes(kind) && (collector !== undefined || !NEEDS_COLLECTOR.includes(kind));
 }
 
@@ -94,6 +97,7 @@ function collect(): number {
 
 function loopName({ kind, sizes, pointers }: Workload): string {
   if (kind === "newobject") return "entry";
+  if (kind === "newarray") return "array";
   if (sizes[0] >= 1024) return "bytes";
   return pointers ? `${sizes[0]} B with pointers` : `${Math.ceil(sizes[0] / 8) * 8} B`;
 }
@@ -127,6 +131,11 @@ const loops: Record<string, (n: number, bytes: number) => number> = {
   },
   entry(n) {
     for (let i = 0; i < n; i++) live.last = { next: null, previous: null, key: 0, value: 0 };
+    return n;
+  },
+  array(n, bytes) {
+    const length = bytes / 8;
+    for (let i = 0; i < n; i++) live.last = new Array(length);
     return n;
   },
   bytes(n, bytes) {

@@ -33,6 +33,7 @@ export type WorkloadKind =
   | "malloc"
   | "mallocProfiled"
   | "newobject"
+  | "newarray"
   | "collect"
   | "mallocAmongLive"
   | "trees"
@@ -113,8 +114,8 @@ function noscan(
   return { ...common, name, group: "malloc", kind: "malloc", operations, sizes, target };
 }
 
-function withPointers(bytes: number, target: number): Workload {
-  return {
+function withPointers(bytes: number, target?: number): Workload {
+  const row = {
     ...common,
     name: `malloc ${bytes} B with pointers`,
     group: "malloc",
@@ -122,8 +123,8 @@ function withPointers(bytes: number, target: number): Workload {
     operations: 2_000_000,
     sizes: [bytes],
     pointers: true,
-    target,
-  };
+  } as const;
+  return target === undefined ? row : { ...row, target };
 }
 
 function collection(
@@ -183,6 +184,16 @@ export const workloads: readonly Workload[] = [
   withPointers(16, 0.55),
   withPointers(32, 0.45),
   withPointers(64, 0.45),
+  withPointers(256),
+  {
+    ...common,
+    name: "newarray of 4 pointers",
+    group: "malloc",
+    kind: "newarray",
+    operations: 2_000_000,
+    sizes: [32],
+    pointers: true,
+  },
   {
     ...common,
     name: "malloc 64 B with pointers, sampled at 512 KiB",

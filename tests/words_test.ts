@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { partsOf } from "../lib/go_heap.ts";
 import { FlagNoScan, GoPanic, GoThrow, type Pointer } from "../mod.ts";
 import { CheckedHeap as GoHeap } from "./checked_heap.ts";
@@ -128,6 +128,24 @@ for (const platform of PLATFORMS) {
     heap.GC();
     heap.verify();
     assertEquals(heap.ReadMemStats().HeapObjects, 0);
+  });
+
+  Deno.test(`on ${platform} the one pointer in a block of two words is taken for two, as in Go`, () => {
+    using heap = new GoHeap({ platform });
+    const { unsafePointer: pointer } = heap.types;
+    const { bitmap } = partsOf(heap).arena;
+    const codes = (p: Pointer) => {
+      const { span, base, size } = heap.findObject(p)!;
+      const first = (base % 8192) / 4;
+      assertEquals(size, 8);
+      return [0, 1].map((word) => bitmap.typeOf(bitmap.typesOf(span), first + word));
+    };
+    // The first come from a run without types, those of the next span from one that has theirs.
+    heap.mallocgc(8, null, FlagNoScan);
+    const made = Array.from({ length: 1100 }, () => heap.newobject(pointer));
+    assert(heap.findObject(made[0])?.span !== heap.findObject(made[1099])?.span);
+    for (const p of made) assertEquals(codes(p), [2, 2]);
+    heap.verify();
   });
 
   Deno.test(`on ${platform} tiny objects share blocks that others had before them`, () => {

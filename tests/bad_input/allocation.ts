@@ -44,7 +44,12 @@ export const ALLOCATION: BadCall[] = [
     [NaN, 1.5, -1, 32, 2 ** 53, "1", null],
     (heap, bad) => heap.mallocgc(8, null, bad),
   ),
-  ...each("mallocgc", "type", [undefined, {}, "int", 8], (heap, bad) => heap.mallocgc(8, bad, 0)),
+  ...each(
+    "mallocgc",
+    "type",
+    [undefined, {}, { size: 4 }, "int", 8],
+    (heap, bad) => heap.mallocgc(8, bad, 0),
+  ),
   one(
     "mallocgc without a type",
     GoThrow,

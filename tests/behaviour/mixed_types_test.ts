@@ -43,6 +43,9 @@ for (const platform of ["linux/amd64", "linux/386"] as const) {
       make(words, (i) => i === words - 1),
       make(words, (i) => i === 0 || below(2) === 0),
       types.array(types.unsafePointer, words),
+      // Slices.
+      types.unsafePointer,
+      types.struct("", { number: types.uintptr, pointer: types.unsafePointer }),
       null,
     ]);
     const roots = heap.global(types.array(types.unsafePointer, KEPT));
@@ -51,9 +54,10 @@ for (const platform of ["linux/amd64", "linux/386"] as const) {
     const allocate = () => {
       // Some in a row, so that runs of one type are used up and begun by the next one.
       const at = below(WORDS.length);
-      const type = byWords[at][below(4)];
+      const type = byWords[at][below(6)];
       for (let i = below(20); i >= 0; i--) {
-        const words = WORDS[at] + (type === null ? 0 : 2 * below(2) * below(2));
+        const more = type === null ? 0 : [0, 0, 2, WORDS[at], WORDS[at] + 1][below(5)];
+        const words = WORDS[at] + more;
         const bytes = words * word;
         const p = heap.mallocgc(bytes, type, type === null ? FlagNoScan : 0);
         const isClear = heap.bytes(p, bytes).every((byte) => byte === 0);

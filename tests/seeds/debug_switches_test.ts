@@ -17,7 +17,7 @@ function codes(heap: GoHeap, p: Pointer): number[] {
   );
 }
 
-for (const size of [48, 48 + 16, 48 + 500, 1024, 32768, 100000]) {
+for (const size of [48, 48 + 16, 2 * 48, 48 + 500, 1024, 32768, 100000]) {
   Deno.test(`deferType: of ${size} bytes only the record of the call is scanned`, () => {
     using heap = new GoHeap(OPTIONS);
     const type = heap.deferType();

@@ -36,9 +36,10 @@ function batchOf(workload: Workload): Prepared["batch"] | null {
   switch (workload.kind) {
     case "malloc":
     case "newobject":
+    case "newarray":
     case "mallocAmongLive": {
       const allocate = program[loopName(workload)];
-      return () => allocate(operations, sizes[0]) ?? 0;
+      return allocate === undefined ? null : () => allocate(operations, sizes[0]) ?? 0;
     }
     case "collect":
       return () => program.collect() ?? 0;
@@ -51,6 +52,7 @@ function batchOf(workload: Workload): Prepared["batch"] | null {
 
 function loopName({ kind, sizes, pointers }: Workload): string {
   if (kind === "newobject") return "entries";
+  if (kind === "newarray") return "arrays";
   if (sizes.length > 1) return "noscanMixed";
   if (sizes[0] >= 1024) return "noscanBytes";
   return `${pointers ? "pointers" : "noscan"}${sizes[0]}`;

@@ -20,6 +20,7 @@ class Tree { left: Tree | null; right: Tree | null }
 let n1: N1 | null, n4: N4 | null, n8: N8 | null, n16: N16 | null;
 let p8: P8 | null, p16: P16 | null, p32: P32 | null, p64: P64 | null;
 let entry: Entry | null, bytes: StaticArray<u8> | null;
+let array: StaticArray<P8 | null> | null;
 let ballast: StaticArray<u8> | null;
 let root: Node | null;
 let table: StaticArray<StaticArray<u8> | null> | null;
@@ -47,6 +48,10 @@ export function pointers8(n: i32): void { for (let i = 0; i < n; i++) p8 = new P
 export function pointers16(n: i32): void { for (let i = 0; i < n; i++) p16 = new P16(); }
 export function pointers32(n: i32): void { for (let i = 0; i < n; i++) p32 = new P32(); }
 export function pointers64(n: i32): void { for (let i = 0; i < n; i++) p64 = new P64(); }
+export function arrays(n: i32, size: i32): void {
+  const length = size / 8;
+  for (let i = 0; i < n; i++) array = new StaticArray<P8 | null>(length);
+}
 export function entries(n: i32): void { for (let i = 0; i < n; i++) entry = new Entry(); }
 
 let state: u32;

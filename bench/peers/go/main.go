@@ -78,6 +78,8 @@ var (
 		p16    *[2]*byte
 		p32    *[4]*byte
 		p64    *[8]*byte
+		p256   *[32]*byte
+		slice  []*byte
 		entry  *entry
 		tree   *tree
 		longer *tree
@@ -168,6 +170,8 @@ func workOf(w workload) prepared {
 		}}
 	case "collect":
 		return prepared{batch: runtime.GC}
+	case "newarray":
+		return prepared{batch: makePointers(w.Operations, w.Sizes[0]/8)}
 	case "trees":
 		return prepared{batch: func() { binaryTrees(w.Depth) }}
 	case "finalizerClear":
@@ -270,8 +274,22 @@ func mallocPointers(size, n int) func() {
 				escaped.p64 = new([8]*byte)
 			}
 		}
+	case 256:
+		return func() {
+			for i := 0; i < n; i++ {
+				escaped.p256 = new([32]*byte)
+			}
+		}
 	}
 	return nil
+}
+
+func makePointers(operations, n int) func() {
+	return func() {
+		for i := 0; i < operations; i++ {
+			escaped.slice = make([]*byte, n)
+		}
+	}
 }
 
 type random uint32
