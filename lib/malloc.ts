@@ -294,7 +294,7 @@ export class Malloc {
     const isSmall = typeof size === "number" && size >>> 0 === size && size > 0 &&
       size <= MAX_SMALL_BYTES;
     if (isSmall && ints[ATTENTION] === 0) {
-      // All there may be to do is to see that an array is one of the run's, or to clear the block, which is never taken at once.
+      // What the quick ways leave may be little: an array's pattern to be looked up, or a block to be cleared.
       let pattern = NO_PATTERN;
       if (flags === FlagNoScan) pattern = size >= TINY_BYTES ? DEAD_PATTERN : NO_PATTERN;
       else if (flags === 0 && type?.owner === this.typeOwner) pattern = this.#patternOf(type, size);

@@ -163,7 +163,7 @@ export class GoType {
   declare readonly typeBits: number;
   /**
    * The types of a stretch of blocks are written at once, and this number says what has been written: one for all types of
-   * the same `typeBits`, one for each type that has over 16 words; {@linkcode NO_PATTERN} if there are no pointers.
+   * the same `typeBits`, one for each type that has over 16 words; -1 if there are no pointers. See patterns.ts.
    */
   declare readonly pattern: number;
   declare private readonly arrays: ArrayPatterns | null;
@@ -221,7 +221,7 @@ export class GoType {
       : new ArrayPatterns(patterns, shape.words, shape.typeBits);
   }
 
-  /** The pattern of an array of `n` values, 2 or more; {@linkcode NO_PATTERN} if it has none. */
+  /** The pattern of an array of `n` values, 2 or more; -1 if it has none, as one of over 128 words. */
   arrayPattern(n: number): number {
     return this.arrays === null ? NO_PATTERN : this.arrays.of(n);
   }
