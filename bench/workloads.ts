@@ -184,16 +184,6 @@ export const workloads: readonly Workload[] = [
   withPointers(16, 0.55),
   withPointers(32, 0.45),
   withPointers(64, 0.45),
-  withPointers(256),
-  {
-    ...common,
-    name: "newarray of 4 pointers",
-    group: "malloc",
-    kind: "newarray",
-    operations: 2_000_000,
-    sizes: [32],
-    pointers: true,
-  },
   {
     ...common,
     name: "malloc 64 B with pointers, sampled at 512 KiB",
@@ -214,6 +204,16 @@ export const workloads: readonly Workload[] = [
     sizes: [32],
     pointers: true,
     target: 0.45,
+  },
+  withPointers(256),
+  {
+    ...common,
+    name: "newarray of 4 pointers",
+    group: "malloc",
+    kind: "newarray",
+    operations: 2_000_000,
+    sizes: [32],
+    pointers: true,
   },
 
   collection("collection of 1,000,000 x 32 B, random graph", "random", 1_000_000, 0.35),
