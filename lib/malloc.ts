@@ -291,17 +291,19 @@ export class Malloc {
   private slowly(size: number, type: GoType | null, flags = 0): void {
     const runs = this.runs;
     const ints = this.ints;
-    const isSmall = typeof size === "number" && size >>> 0 === size && size > 0 &&
-      size <= MAX_SMALL_BYTES;
-    if (isSmall && ints[ATTENTION] === 0) {
-      // What the quick ways leave may be little: an array's pattern to be looked up, or a block to be cleared.
-      let pattern = NO_PATTERN;
-      if (flags === FlagNoScan) pattern = size >= TINY_BYTES ? DEAD_PATTERN : NO_PATTERN;
-      else if (flags === 0 && type?.owner === this.typeOwner) pattern = this.#patternOf(type, size);
-      const at = RUN_OF[size];
+    // What the quick ways leave may be little: an array's pattern to be looked up, or a block to be cleared.
+    let pattern = NO_PATTERN;
+    if (flags === FlagNoScan) {
+      if (size >>> 0 === size && size >= TINY_BYTES) pattern = DEAD_PATTERN;
+    } else if (flags === 0 && typeof size === "number" && type?.owner === this.typeOwner) {
+      pattern = this.#patternOf(type, size);
+    }
+    if (pattern !== NO_PATTERN && ints[ATTENTION] === 0) {
+      const at = RUN_OF[size] | 0;
       const p = runs[at + CURSOR];
       const next = p + runs[at + BLOCK_BYTES];
-      if (runs[at + PATTERN] === pattern && p !== runs[at + END] && next <= runs[at + LIMIT]) {
+      const isThere = at !== 0 && p !== runs[at + END] && next <= runs[at + LIMIT];
+      if (isThere && runs[at + PATTERN] === pattern) {
         runs[at + CURSOR] = next;
         if (ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
           runs[at + STOP] = next;
@@ -313,7 +315,8 @@ export class Malloc {
     }
 
     this.checkRequest(size, type, flags);
-    if (!isSmall) {
+    const isInteger = typeof size === "number" && size >>> 0 === size;
+    if (!isInteger || size > MAX_SMALL_BYTES || size === 0) {
       runs[TAKEN] = this.large(size, type, flags);
       return;
     }
