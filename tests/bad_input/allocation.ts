@@ -23,7 +23,11 @@ export const ALLOCATION: BadCall[] = [
     "mallocgc",
     "size",
     NOT_SIZES.filter((size) => typeof size !== "bigint"),
-    (heap, bad) => heap.mallocgc(bad, null, 1),
+    (heap, bad) => {
+      // There are blocks for "64", if that were a size.
+      heap.rawmem(64);
+      return heap.mallocgc(bad, null, 1);
+    },
   ),
   // The quickest way there is asks for the size by arithmetic only.
   one(
