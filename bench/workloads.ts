@@ -115,7 +115,7 @@ function noscan(
 }
 
 function withPointers(bytes: number, target?: number): Workload {
-  const row = {
+  return {
     ...common,
     name: `malloc ${bytes} B with pointers`,
     group: "malloc",
@@ -123,8 +123,8 @@ function withPointers(bytes: number, target?: number): Workload {
     operations: 2_000_000,
     sizes: [bytes],
     pointers: true,
-  } as const;
-  return target === undefined ? row : { ...row, target };
+    target,
+  };
 }
 
 function collection(

@@ -41,10 +41,9 @@ import * as sizeClasses from "./spans/size_classes.ts";
 import { sizeToClass } from "./spans/size_classes.ts";
 import * as spanRecord from "./spans/span_record.ts";
 import type { SpanTable } from "./spans/span_table.ts";
-import { repeatCodes } from "./types/codes.ts";
+import * as typeCodes from "./types/codes.ts";
 import type { GoType } from "./types/go_type.ts";
 import * as patterns from "./types/patterns.ts";
-import { repeated } from "./types/patterns.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
 const { BITS_POINTER, MARK_SHIFT } = bitmapPlanes;
@@ -82,6 +81,7 @@ const {
   TINY_SIZE_CLASS,
 } = sizeClasses;
 const { NO_SCAN, START } = spanRecord;
+const { firstCodes, repeatCodes, repeatedCodes, WORDS_PER_INT32 } = typeCodes;
 const { NO_PATTERN } = patterns;
 
 const { FlagNoInvokeGC, FlagNoProfiling, FlagNoScan, FlagNoZero } = mallocFlags;
@@ -524,7 +524,8 @@ export class Malloc {
     const { pointerBytes } = this.arena.platform;
     const { typeBits, words } = type;
     if (CLASS_TO_SIZE[cls] === 2 * pointerBytes && words === 1) return typeBits | typeBits << 2;
-    return size > 16 * pointerBytes ? 0 : repeated(typeBits, words, size / type.size);
+    const all = Math.ceil(size / pointerBytes);
+    return all > WORDS_PER_INT32 ? 0 : firstCodes(repeatedCodes(typeBits, words), all);
   }
 
   /** Writes the types of an object of `size` bytes, in a block whose types are dead. */

@@ -222,7 +222,7 @@ export class GccgoMalloc {
 
   /** Takes care of what the thread may be in the middle of, and allocates. */
   #enter(size: number, type: GoType | null, info: TypeInfo, flags: number): Pointer {
-    if (typeof size !== "number" || size >>> 0 !== size) requireInteger("size", size, 0);
+    requireInteger("size", size, 0);
     // All objects of no bytes are one.
     if (size === 0) return this.#blocks.mallocgc(0, null, FlagNoScan);
     const thread = this.#thread;

@@ -132,8 +132,8 @@ export class Cache implements LocalCounts {
 
   /**
    * Finds the next run for `cls`, in this span or another, and writes `pattern` all over its types, the codes
-   * of which are `codes`; false if there is no memory. Called when the run is used up. Seeds' MCache_Refill,
-   * where the span is used up as well.
+   * of which are `codes`; false if there is no memory. If that is 0 they are dead, and the caller's to write unless
+   * the pattern is. Called when the run is used up. Seeds' MCache_Refill, where the span is used up as well.
    */
   refill(cls: number, pattern: number, codes: number): boolean {
     const at = cls << CLASS_SHIFT;

@@ -57,8 +57,7 @@ export function addRepeated(
   period: number,
   words: number,
 ): void {
-  let repeated = codes;
-  for (let known = period; known < WORDS_PER_INT32; known *= 2) repeated |= repeated << (2 * known);
+  const repeated = repeatedCodes(codes, period);
   const whole = WORDS_PER_INT32 - WORDS_PER_INT32 % period;
   if (words <= whole) {
     addCodes(target, base, word, firstCodes(repeated, words));
@@ -66,6 +65,13 @@ export function addRepeated(
     addCodes(target, base, word, firstCodes(repeated, whole));
     repeatCodes(target, base, word, whole, words);
   }
+}
+
+/** 16 codes: the first `period` of `codes`, behind which there are none, over and over. */
+export function repeatedCodes(codes: number, period: number): number {
+  let repeated = codes;
+  for (let known = period; known < WORDS_PER_INT32; known *= 2) repeated |= repeated << (2 * known);
+  return repeated;
 }
 
 /** Adds the first `words` codes of `source` to dead words from word `word` after `base` on. */

@@ -16,13 +16,13 @@
  * @module
  */
 
-import { WORDS_PER_INT32 } from "./codes.ts";
+import { firstCodes, repeatedCodes, WORDS_PER_INT32 } from "./codes.ts";
 import type { PointerMap } from "./pointer_map.ts";
 
 /** The pattern of what is not written a run at a time. */
 export const NO_PATTERN = -1;
 
-/** Arrays of more words have no pattern: one is written about as quickly as copied. */
+/** Arrays of more words have no pattern: a run holds few of them, and each length would have one. */
 const MAX_ARRAY_WORDS = 128;
 
 const NONE = new Int32Array(0);
@@ -74,14 +74,10 @@ export class ArrayPatterns {
   }
 
   #learn(n: number): number {
-    const codes = n * this.#words <= WORDS_PER_INT32 ? repeated(this.#typeBits, this.#words, n) : 0;
+    const words = n * this.#words;
+    const codes = words > WORDS_PER_INT32
+      ? 0
+      : firstCodes(repeatedCodes(this.#typeBits, this.#words), words);
     return this.#byLength[n] = this.#patterns.ofCodes(codes);
   }
-}
-
-/** The codes of `n` values of `words` words each, 16 in all at most. */
-export function repeated(codes: number, words: number, n: number): number {
-  let all = 0;
-  for (let i = 0; i < n; i++) all |= codes << (2 * words * i);
-  return all;
 }

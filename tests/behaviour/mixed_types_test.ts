@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { partsOf } from "../../lib/go_heap.ts";
 import { FlagNoScan, FlagNoZero, type GoType, type Pointer } from "../../mod.ts";
 import { randomBelow } from "../../bench/workloads.ts";
+import { blockCodes } from "../block_codes.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { structOf } from "../types/type_helpers.ts";
 
@@ -11,12 +12,7 @@ const KEPT = 300;
 
 /** The codes of the words of the block at `p`. */
 function codesAt(heap: GoHeap, p: Pointer): string {
-  const { arena } = partsOf(heap);
-  const { base, size, span } = heap.findObject(p)!;
-  const types = arena.bitmap.typesOf(span);
-  const first = (base - arena.pageAddress(span)) >> arena.wordShift;
-  const words = size >> arena.wordShift;
-  return Array.from({ length: words }, (_, i) => arena.bitmap.typeOf(types, first + i)).join("");
+  return blockCodes(heap, p).join("");
 }
 
 /** What they should be: those of values of `type`, the last one perhaps in part, and dead words behind them. */

@@ -1,21 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
 import { partsOf } from "../../lib/go_heap.ts";
-import { FlagNoScan, GoThrow, type Pointer } from "../../mod.ts";
+import { FlagNoScan, GoThrow } from "../../mod.ts";
+import { blockCodes } from "../block_codes.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
-
-/** The codes of the words of the block at `p`. */
-function codes(heap: GoHeap, p: Pointer): number[] {
-  const { arena } = partsOf(heap);
-  const { base, size, span } = heap.findObject(p)!;
-  const first = (base - arena.pageAddress(span)) / 8;
-  return Array.from(
-    { length: size / 8 },
-    (_, word) => arena.bitmap.typeOf(arena.bitmap.typesOf(span), first + word),
-  );
-}
 
 for (const size of [48, 48 + 16, 2 * 48, 48 + 500, 1024, 32768, 100000]) {
   Deno.test(`deferType: of ${size} bytes only the record of the call is scanned`, () => {
@@ -25,7 +15,7 @@ for (const size of [48, 48 + 16, 2 * 48, 48 + 500, 1024, 32768, 100000]) {
     using record = heap.ref(heap.mallocgc(size, type));
     const [s, p] = [BITS_SCALAR, BITS_POINTER];
     const header = [s, s, s, p, p, p];
-    const written = codes(heap, record.pointer);
+    const written = blockCodes(heap, record.pointer);
     assertEquals(written, [...header, ...new Array(written.length - 6).fill(BITS_DEAD)]);
 
     const fields = Object.fromEntries(type.fields.map(({ name, offset }) => [name, offset]));

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { FlagNoScan, FlagNoZero, type GoType, type Pointer } from "../../mod.ts";
+import { blockCodes } from "../block_codes.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { BITS_DEAD, BITS_POINTER, BITS_SCALAR } from "../../lib/arena/bitmap.ts";
-import { partsOf } from "../../lib/go_heap.ts";
 
 const OPTIONS = { platform: "linux/amd64" } as const;
 const TINY = 16;
@@ -170,19 +170,12 @@ Deno.test("a large object is cleared if its pages were used, unless it asked not
 
 /** The codes of the words of the block at `p`, a letter each. */
 function codes(heap: GoHeap, p: Pointer): string {
-  const { arena } = partsOf(heap);
-  const wordBytes = heap.platform.pointerBytes;
-  const { base, size, span } = heap.findObject(p)!;
-  const first = (base - arena.pageAddress(span)) / wordBytes;
   const letters: Record<number, string> = {
     [BITS_DEAD]: "-",
     [BITS_SCALAR]: "s",
     [BITS_POINTER]: "p",
   };
-  return Array.from(
-    { length: size / wordBytes },
-    (_, word) => letters[arena.bitmap.typeOf(arena.bitmap.typesOf(span), first + word)],
-  ).join("");
+  return blockCodes(heap, p).map((code) => letters[code]).join("");
 }
 
 /** What is allocated, how many bytes of it, and the codes that its block has then. */

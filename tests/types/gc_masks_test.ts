@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { partsOf } from "../../lib/go_heap.ts";
 import type { GoType, Pointer, TypeTable } from "../../mod.ts";
+import { blockCodes } from "../block_codes.ts";
 import { CheckedHeap as GoHeap } from "../checked_heap.ts";
 import { readJson } from "../data.ts";
 import {
@@ -303,17 +303,10 @@ for (const record of recorded) {
 
 /** The codes of the words of the block at `p`, up to the first dead one, and the block's size. */
 function blockMask(heap: GoHeap, p: Pointer): RecordedObject {
-  const { arena } = partsOf(heap);
-  const { bitmap } = arena;
-  const { span, base, size } = heap.findObject(p)!;
-  const first = (base - arena.pageAddress(span)) / 8;
-  let mask = "";
-  for (let word = 0; word < size / 8; word++) {
-    const code = bitmap.typeOf(bitmap.typesOf(span), first + word);
-    if (code === 0) break;
-    mask += "dsp"[code];
-  }
-  return { elemsize: size, mask };
+  const codes = blockCodes(heap, p);
+  const end = codes.indexOf(0);
+  const mask = codes.slice(0, end < 0 ? codes.length : end).map((code) => "dsp"[code]).join("");
+  return { elemsize: 8 * codes.length, mask };
 }
 
 Deno.test("every object has the bitmap that it had in real Go, ten times each", () => {
