@@ -258,7 +258,7 @@ export class Malloc {
       if (size < Fast.TinyBytes && flags === Fast.NoScan) this.cache.offerTiny(p, size);
       return p;
     }
-    this.slowly(size, type, flags);
+    this.slowly(size, type, flags, at, pattern);
     return runs[Fast.Taken];
   }
 
@@ -288,10 +288,29 @@ export class Malloc {
    * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined where it happens to
    * be called a lot, it would take the room of the quick functions, for good.
    */
-  private slowly(size: number, type: GoType | null, flags = 0): void {
+  private slowly(
+    size: number,
+    type: GoType | null,
+    flags = 0,
+    place: number,
+    wanted: number,
+  ): void {
     const runs = this.runs;
     const ints = this.ints;
-    // What the quick ways leave may be little: an array's pattern to be looked up, or a block to be cleared.
+    // Often a block is there that has to be cleared, as all of its size, and nothing else.
+    if (size > CLEAR_BY_STORES_BYTES && place !== 0 && ints[ATTENTION] === 0) {
+      const p = runs[place + CURSOR];
+      if (p < runs[place + LIMIT] && runs[place + PATTERN] === wanted) {
+        const bytes = runs[place + BLOCK_BYTES];
+        const next = p + bytes;
+        runs[place + CURSOR] = next;
+        runs[place + STOP] = next;
+        runs[TAKEN] = p;
+        this.arena.memoryAt(p).clear(p, bytes);
+        return;
+      }
+    }
+    // Or an array's pattern has to be looked up, or a small block to be cleared.
     let pattern = NO_PATTERN;
     if (flags === FlagNoScan) {
       if (size >>> 0 === size && size >= TINY_BYTES) pattern = DEAD_PATTERN;
@@ -301,9 +320,8 @@ export class Malloc {
     if (pattern !== NO_PATTERN && ints[ATTENTION] === 0) {
       const at = RUN_OF[size] | 0;
       const p = runs[at + CURSOR];
-      const next = p + runs[at + BLOCK_BYTES];
-      const isThere = at !== 0 && p !== runs[at + END] && next <= runs[at + LIMIT];
-      if (isThere && runs[at + PATTERN] === pattern) {
+      if (at !== 0 && p < runs[at + LIMIT] && runs[at + PATTERN] === pattern) {
+        const next = p + runs[at + BLOCK_BYTES];
         runs[at + CURSOR] = next;
         if (ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
           runs[at + STOP] = next;

@@ -191,8 +191,7 @@ export class ProfileSampler implements AllocationSampler {
       const bytes = runs[at + BLOCK_BYTES];
       const share = runBytes <= allowed ? Infinity : allowed * (held === cls ? favour : 1) / parts;
       const blocks = bytes < this.#rate ? Math.floor(share / bytes) : 0;
-      const limit = Math.min(runs[at + END], runs[at + CURSOR] + blocks * bytes);
-      this.#cache.setLimit(held, limit);
+      this.#cache.setLimit(held, runs[at + CURSOR] + blocks * bytes);
     }
   }
 

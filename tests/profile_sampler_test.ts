@@ -306,3 +306,13 @@ Deno.test("no memory for a sample: the allocation fails, and the heap goes on", 
   heap.verify();
   assertEquals(heap.ReadMemStats().HeapObjects, 0);
 });
+
+Deno.test("an array above 256 bytes is one, where no run is promised anything", () => {
+  using heap = new GoHeap({ ...OPTIONS, memProfileRate: 4096 });
+  const { types } = heap;
+  const pair = types.array(types.unsafePointer, 2);
+  const slices = Array.from({ length: 100 }, (_, i) => heap.newarray(pair, 17 + i));
+  assertEquals(new Set(slices).size, slices.length);
+  for (const [i, p] of slices.entries()) assertEquals(heap.findObject(p)?.base, p, `slice ${i}`);
+  heap.verify();
+});

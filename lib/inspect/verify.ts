@@ -45,6 +45,7 @@ import {
   CURSOR,
   DEAD_PATTERN,
   END,
+  LIMIT,
   PATTERN,
   STOP,
 } from "../spans/cache_record.ts";
@@ -105,6 +106,7 @@ export function verify(parts: HeapParts): void {
   verifyWorld(parts);
   verifyFinalizers(parts, handles);
   verifyProfile(parts);
+  verifyRuns(parts);
   if (parts.gccgo !== null) verifyGccgo(parts, parts.gccgo, handles);
 }
 
@@ -228,7 +230,7 @@ function verifyInUse(parts: HeapParts, span: number): void {
   verifyBitmap(parts, span, where);
 }
 
-function verifyProfile({ profiler, cache }: HeapParts): void {
+function verifyProfile({ profiler }: HeapParts): void {
   const { inBuckets, specials } = profiler.liveBlocks;
   equal("sampled blocks that are alive have specials", specials, inBuckets);
   if (profiler.rate === 0) return;
@@ -238,14 +240,26 @@ function verifyProfile({ profiler, cache }: HeapParts): void {
     "no sample is passed over",
     () => `${takeableBytes} bytes can be taken before anybody looks, ${allowedBytes} may`,
   );
+}
+
+/** An allocation looks at one end of a run only, so neither may be behind the run. */
+function verifyRuns({ cache }: HeapParts): void {
   const { floats } = cache;
   for (const cls of cache.heldClasses) {
     const at = cls << CLASS_SHIFT;
-    const blocks = (floats[at + STOP] - floats[at + CURSOR]) / floats[at + BLOCK_BYTES];
+    const cursor = floats[at + CURSOR];
+    const blocks = (floats[at + STOP] - cursor) / floats[at + BLOCK_BYTES];
     check(
       blocks >= 0 && Number.isInteger(blocks) && floats[at + STOP] <= floats[at + END],
       "a run stops between two of its blocks",
       () => `${blocks} blocks behind the cursor of class ${cls}`,
+    );
+    const limit = Math.max(cursor, floats[at + LIMIT]);
+    const allowed = (limit - cursor) / floats[at + BLOCK_BYTES];
+    check(
+      Number.isInteger(allowed) && limit <= floats[at + END],
+      "a run's limit is between two of its blocks",
+      () => `${allowed} blocks behind the cursor of class ${cls}`,
     );
   }
 }

@@ -63,11 +63,11 @@ export class Memory {
     return (p - this.beforeBase) / bytes - 0.5 / bytes;
   }
 
-  /** Clears `bytes` bytes from the address `p` on. */
+  /** Clears `bytes` bytes from the address `p` on, both multiples of 8. */
   clear(p: Pointer, bytes: number): void {
     const { clear } = this.window;
     if (clear !== undefined) {
-      clear(p - this.windowBase, bytes);
+      clear(((p - this.windowBase) / 8) | 0, (bytes / 8) | 0);
       return;
     }
     const { u8 } = this;

@@ -165,14 +165,13 @@ export class Cache implements LocalCounts {
       this.ints[ATTENTION] === 0;
     const { floats } = this;
     const cursor = floats[at + CURSOR];
-    floats[at + STOP] = isFast
-      ? Math.max(cursor, Math.min(floats[at + END], floats[at + LIMIT]))
-      : cursor;
+    floats[at + STOP] = isFast ? Math.max(cursor, floats[at + LIMIT]) : cursor;
   }
 
   /** Has blocks of `cls` that begin at `limit` or behind it take the slow path. */
   setLimit(cls: number, limit: Pointer): void {
-    this.floats[(cls << CLASS_SHIFT) + LIMIT] = limit;
+    const at = cls << CLASS_SHIFT;
+    this.floats[at + LIMIT] = Math.min(limit, this.floats[at + END]);
     this.setStop(cls);
   }
 
@@ -316,6 +315,7 @@ export class Cache implements LocalCounts {
     floats[at + CURSOR] = 0;
     floats[at + STOP] = 0;
     floats[at + END] = 0;
+    floats[at + LIMIT] = 0;
     floats[at + COUNTED] = 0;
   }
 

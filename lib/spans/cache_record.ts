@@ -10,7 +10,7 @@
  *   +4 END          where the run ends
  *   +5 BASE         address of the span
  *   +6 COUNTED      up to where local bytes are counted
- *   +7 LIMIT        STOP lies no further, wherever END is
+ *   +7 LIMIT        neither STOP nor, without anybody looking, a block that is taken lies further; at END or before it
  * ```
  *
  * Class 0 has neither span nor run; its places hold what there is one of:
@@ -27,13 +27,14 @@
  * ```
  *
  * An allocation that finds CURSOR before STOP, and the types it needs in PATTERN, has nothing else to look
- * at. So STOP is END only where that is true: it is CURSOR, and every allocation takes the slow path, where
+ * at. So STOP is LIMIT only where that is true: it is CURSOR, and every allocation takes the slow path, where
  * blocks have to be cleared one by one, and everywhere as long as ATTENTION is not 0. Whatever wants to see
  * allocations sets a bit there; heaps which do not ask for it pay nothing.
  *
  * The memory profile wants to see only the allocation at which its next sample is due: LIMIT is as far as it
  * cannot be. A new run has its LIMIT at END if SPARE, the bytes that are promised to no run, suffices for all of it,
- * else before its first block. In heaps without a profile SPARE is infinite.
+ * else before its first block. In heaps without a profile SPARE is infinite, and LIMIT is END. Invariant: LIMIT is where a block
+ * ends, or 0, and never behind END; so whether a block is left can be asked of LIMIT alone.
  *
  * @module
  */

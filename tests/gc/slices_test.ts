@@ -193,6 +193,21 @@ Deno.test("what is allocated while a collection is marking lives through it, wha
   assertEquals(objects(heap), before);
 });
 
+Deno.test("a block of a dead object, given out again while a collection is marking, lives through it", () => {
+  using heap = heapInSlices();
+  const { types } = heap;
+  heap.storePointer(heap.global(types.unsafePointer), makeList(heap, 100));
+  const neighbour = heap.mallocgc(1024, null, FlagNoScan);
+  using _ = heap.ref(neighbour);
+  for (let i = 0; i < 7; i++) heap.mallocgc(1024, null, FlagNoScan);
+  finishSlices(heap);
+  slicesUntil(heap, Phase.Mark);
+  const again = Array.from({ length: 7 }, () => heap.mallocgc(1024, null, FlagNoScan));
+  for (const p of again) assert(Math.abs(p - neighbour) < 8192, "a page of 8 blocks");
+  finishSlices(heap);
+  for (const p of again) assert(!isFree(heap, p));
+});
+
 Deno.test("a tiny object made while a collection is marking does not share a block that is freed", () => {
   using heap = heapInSlices();
   const { types } = heap;
