@@ -29,8 +29,9 @@ import type { Pointer } from "../platform/platform.ts";
 import * as cacheRecord from "../spans/cache_record.ts";
 import type { Cache } from "../spans/cache.ts";
 import type { Central } from "../spans/central.ts";
-import { lowestBit, popCount } from "../spans/bits.ts";
-import { blockBits, type FreeLists } from "../spans/free_list.ts";
+import * as counting from "../spans/bits.ts";
+import * as freeLists from "../spans/free_list.ts";
+import type { FreeLists } from "../spans/free_list.ts";
 import type { PageHeap, Sweeper } from "../spans/page_heap.ts";
 import * as sizeClasses from "../spans/size_classes.ts";
 import * as spanRecord from "../spans/span_record.ts";
@@ -41,6 +42,8 @@ import * as specialRecord from "./special_record.ts";
 import type { Specials } from "./specials.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { lowestBit, popCount } = counting;
+const { blockBits } = freeLists;
 const { MARK_SHIFT } = bitmapPlanes;
 const { LARGE_FREE_BYTES, LARGE_FREES, SMALL_FREES } = statistics;
 const { PAGE_BYTES } = platforms;

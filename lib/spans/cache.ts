@@ -26,7 +26,7 @@ import { GoThrow } from "../errors.ts";
 import * as platforms from "../platform/platform.ts";
 import type { Pointer } from "../platform/platform.ts";
 import type { Central } from "./central.ts";
-import { lowestBit } from "./bits.ts";
+import * as counting from "./bits.ts";
 import type { FreeLists } from "./free_list.ts";
 import type { LocalCounts } from "./page_heap.ts";
 import * as cacheRecord from "./cache_record.ts";
@@ -35,6 +35,7 @@ import * as spanRecord from "./span_record.ts";
 import type { SpanTable } from "./span_table.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { lowestBit } = counting;
 const { MARK_SHIFT } = bitmapPlanes;
 const { LOOKUPS } = statistics;
 const { PAGE_BYTES } = platforms;
@@ -141,8 +142,10 @@ export class Cache implements LocalCounts {
     const slot = cls << INTS_SHIFT;
     const current = this.ints[slot + SPAN];
     if (current !== EMPTY_SPAN) {
-      if (this.#nextRun(cls, current, pattern, codes)) return true;
-      this.#spans.ints[current + IN_CACHE] = 0;
+      const records = this.#spans.ints;
+      const isLeft = records[current + FREE_BLOCKS] > 0;
+      if (isLeft && this.#nextRun(cls, current, pattern, codes)) return true;
+      records[current + IN_CACHE] = 0;
       this.#drop(cls);
     }
     const span = this.#central.cacheSpan(cls);
@@ -365,16 +368,16 @@ export class Cache implements LocalCounts {
   /** Clears the blocks of a run all at once, if that is worth it; returns what is in them then. */
   #clearRun(cls: number, span: number, first: number, end: number): number {
     const size = CLASS_TO_SIZE[cls];
+    const isSmall = size <= LINK_WORDS << this.#arena.wordShift;
+    const isMany = end - first >= MIN_CLEARED_BLOCKS && CLASS_TO_PAGES[cls] === 1;
+    if (!isSmall && !(isMany && this.#isKeeping)) return USED;
     const from = first * size;
     const to = end * size;
     const start = this.#arena.pageAddress(this.#spans.ints[span + START]);
     const memory = this.#arena.memoryAt(start);
-    if (size <= LINK_WORDS << this.#arena.wordShift) {
+    if (isSmall) {
       memory.clear(start + from, to - from);
       return CLEAN;
-    }
-    if (!this.#isKeeping || end - first < MIN_CLEARED_BLOCKS || CLASS_TO_PAGES[cls] > 1) {
-      return USED;
     }
     const { aside } = this.#arena;
     aside.copy(aside.base + cls * PAGE_BYTES + from, memory, start + from, to - from);

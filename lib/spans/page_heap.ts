@@ -28,13 +28,14 @@ import type { Arena } from "../arena/arena.ts";
 import * as statistics from "../arena/stats.ts";
 import { Lock } from "../platform/lock.ts";
 import * as platforms from "../platform/platform.ts";
-import { lowestBit } from "./bits.ts";
+import * as counting from "./bits.ts";
 import type { FreeLists } from "./free_list.ts";
 import * as sizeClasses from "./size_classes.ts";
 import * as spanRecord from "./span_record.ts";
 import type { SpanTable } from "./span_table.ts";
 
 // An imported constant is read and checked at each use, one of the module's own is compiled in.
+const { lowestBit } = counting;
 const { busyList, freeList } = spanRecord;
 const { INFO_CLASS_SHIFT, NO_OBJECT } = arenaTables;
 const { HEAP_ALLOC, HEAP_IDLE, HEAP_INUSE, HEAP_OBJECTS, HEAP_RELEASED, HEAP_SYS, TINY_ALLOCS } =
