@@ -282,7 +282,8 @@ export class Malloc {
   }
 
   /**
-   * Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size.
+   * Whatever is not there to be taken at once: used up runs, other types, other flags, what is no size. `place` is the run that
+   * was looked at, 0 if there is none to look at, and `wanted` the pattern that it was to have.
    * Leaves the address in the cache (TAKEN): to return it, V8 would make an object.
    *
    * This is one function so as to have over 460 bytes of bytecode: then V8 never inlines it. Inlined where it happens to
@@ -297,41 +298,26 @@ export class Malloc {
   ): void {
     const runs = this.runs;
     const ints = this.ints;
-    // Often a block is there that has to be cleared, as all of its size, and nothing else.
-    if (size > CLEAR_BY_STORES_BYTES && place !== 0 && ints[ATTENTION] === 0) {
+    // Little may be missing: the pattern of an array, or that a block is cleared by itself.
+    if (place === 0 && flags === 0 && type?.owner === this.typeOwner && typeof size === "number") {
+      place = RUN_OF[size] | 0;
+      wanted = this.#patternOf(type, size);
+    }
+    const isTinyObject = flags === FlagNoScan && size < TINY_BYTES;
+    if (place !== 0 && !isTinyObject && ints[ATTENTION] === 0) {
       const p = runs[place + CURSOR];
       if (p < runs[place + LIMIT] && runs[place + PATTERN] === wanted) {
         const bytes = runs[place + BLOCK_BYTES];
-        const next = p + bytes;
-        runs[place + CURSOR] = next;
-        runs[place + STOP] = next;
+        runs[place + CURSOR] = p + bytes;
         runs[TAKEN] = p;
-        this.arena.memoryAt(p).clear(p, bytes);
-        return;
-      }
-    }
-    // Or an array's pattern has to be looked up, or a small block to be cleared.
-    let pattern = NO_PATTERN;
-    if (flags === FlagNoScan) {
-      if (size >>> 0 === size && size >= TINY_BYTES) pattern = DEAD_PATTERN;
-    } else if (flags === 0 && typeof size === "number" && type?.owner === this.typeOwner) {
-      pattern = this.#patternOf(type, size);
-    }
-    if (pattern !== NO_PATTERN && ints[ATTENTION] === 0) {
-      const at = RUN_OF[size] | 0;
-      const p = runs[at + CURSOR];
-      if (at !== 0 && p < runs[at + LIMIT] && runs[at + PATTERN] === pattern) {
-        const next = p + runs[at + BLOCK_BYTES];
-        runs[at + CURSOR] = next;
-        if (ints[(at >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
-          runs[at + STOP] = next;
-          this.#clearBlock(at >> CLASS_SHIFT, p);
+        if (ints[(place >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
+          runs[place + STOP] = p + bytes;
+          if (bytes > CLEAR_BY_STORES_BYTES) this.arena.memoryAt(p).clear(p, bytes);
+          else this.#clearBlock(place >> CLASS_SHIFT, p);
         }
-        runs[TAKEN] = p;
         return;
       }
     }
-
     this.checkRequest(size, type, flags);
     const isInteger = typeof size === "number" && size >>> 0 === size;
     if (!isInteger || size > MAX_SMALL_BYTES || size === 0) {
