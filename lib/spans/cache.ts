@@ -71,7 +71,8 @@ const {
   USED,
 } = cacheRecord;
 const { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, TINY_BYTES } = sizeClasses;
-const { BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, NO_SCAN, START } = spanRecord;
+const { BLOCKS, CHAIN_BLOCKS, EMPTY_SPAN, FREE_BLOCKS, FRESH, IN_CACHE, NO_SCAN, START } =
+  spanRecord;
 
 /** A free block of up to so many words holds nothing but the free list's link and mark. */
 const LINK_WORDS = 2;
@@ -335,7 +336,14 @@ export class Cache implements LocalCounts {
     const ints = this.#spans.ints;
     const marks = this.#arena.bitmap.marks;
     const free = (ints[span + START] << MARK_SHIFT) + 1;
-    const words = (ints[span + BLOCKS] + 31) >> 5;
+    const blocks = ints[span + BLOCKS];
+    const words = (blocks + 31) >> 5;
+    // Often all of them are dead: one stretch, which need not be searched for.
+    if (ints[span + FREE_BLOCKS] === blocks && ints[span + CHAIN_BLOCKS] === 0) {
+      for (let word = 0; word < words; word++) marks[free + (word << 1)] = 0;
+      this.#startRun(cls, span, 0, blocks, pattern, codes);
+      return true;
+    }
     // Everything before the last run is taken already, so the search goes on where that ended.
     const at = cls << CLASS_SHIFT;
     let word = 0;
@@ -359,10 +367,23 @@ export class Cache implements LocalCounts {
       marks[free + (word << 1)] = ones === 32 ? 0 : more & (-1 << ones);
       end += ones;
     }
+    this.#startRun(cls, span, first, end, pattern, codes);
+    return true;
+  }
+
+  /** Blocks `first` to `end` of a span, whose free bits are 0 now, are the run. */
+  #startRun(
+    cls: number,
+    span: number,
+    first: number,
+    end: number,
+    pattern: number,
+    codes: number,
+  ): void {
+    const ints = this.#spans.ints;
     ints[span + FREE_BLOCKS] -= end - first;
     const contents = ints[span + FRESH] !== 0 ? CLEAN : this.#clearRun(cls, span, first, end);
     this.#setRun(cls, first, end, contents, pattern, codes);
-    return true;
   }
 
   /** Clears the blocks of a run all at once, if that is worth it; returns what is in them then. */
