@@ -114,7 +114,7 @@ export class Pacer {
 
   /** Lowers the trigger: sweeping found `bytes` of garbage. */
   swept(bytes: number): void {
-    // As it mostly is, that spares each span a division.
+    // GOGC is 100 mostly, and then no span costs a division.
     const isDouble = this.gcPercent === 100;
     this.#stats[NEXT_GC] -= isDouble ? 2 * bytes : percentOf(bytes, this.gcPercent + 100);
   }
