@@ -312,6 +312,7 @@ export class Malloc {
         runs[TAKEN] = p;
         if (ints[(place >> (CLASS_SHIFT - INTS_SHIFT)) + CONTENTS] > CLEARED) {
           runs[place + STOP] = p + bytes;
+          // As in #clearBlock, which V8 does not always inline: then it would make an object of the address.
           if (bytes > CLEAR_BY_STORES_BYTES) this.arena.memoryAt(p).clear(p, bytes);
           else this.#clearBlock(place >> CLASS_SHIFT, p);
         }

@@ -307,12 +307,18 @@ Deno.test("no memory for a sample: the allocation fails, and the heap goes on", 
   assertEquals(heap.ReadMemStats().HeapObjects, 0);
 });
 
-Deno.test("an array above 256 bytes is one, where no run is promised anything", () => {
+Deno.test("what has no run to come from is not taken from the one that there is for nothing", () => {
+  // No run is promised anything, so what stands for the pattern of class 0 is that of dead blocks.
   using heap = new GoHeap({ ...OPTIONS, memProfileRate: 4096 });
   const { types } = heap;
-  const pair = types.array(types.unsafePointer, 2);
-  const slices = Array.from({ length: 100 }, (_, i) => heap.newarray(pair, 17 + i));
-  assertEquals(new Set(slices).size, slices.length);
-  for (const [i, p] of slices.entries()) assertEquals(heap.findObject(p)?.base, p, `slice ${i}`);
+  heap.mallocgc(64, null, FlagNoScan);
+  const made = [
+    heap.mallocgc(40_000, null, FlagNoScan),
+    heap.newarray(types.unsafePointer, 5000),
+    heap.newarray(types.unsafePointer, 100),
+    heap.mallocgc(1 << 20, null, FlagNoScan),
+  ];
+  assertEquals(new Set(made).size, made.length);
+  for (const p of made) assertEquals(heap.findObject(p)?.base, p);
   heap.verify();
 });

@@ -10,7 +10,7 @@
  *   +4 END          where the run ends
  *   +5 BASE         address of the span
  *   +6 COUNTED      up to where local bytes are counted
- *   +7 LIMIT        neither STOP nor, without anybody looking, a block that is taken lies further; at END or before it
+ *   +7 LIMIT        END, or before it: STOP lies no further, and no block behind it is taken unseen
  * ```
  *
  * Class 0 has neither span nor run; its places hold what there is one of:
